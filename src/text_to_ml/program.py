@@ -1,0 +1,210 @@
+"""The values of the method: stages, candidates, the search space, modules, configurations, programs.
+
+All are frozen and go to JSON and back (`to_json`, `from_json`); nothing here runs or reads anything.
+Paper: Algorithm 2 (search space S, configuration theta, module code C), Appendix C.2 (search space).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+Value = int | float | str | bool
+"""A hyperparameter's value."""
+
+
+class Stage(StrEnum):
+    """A module's place in the program."""
+
+    PREPARATION = "data_preparation"
+    MODELING = "modeling"
+    POST_PROCESSING = "post_processing"
+
+
+STAGES = tuple(Stage)
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """One searched keyword argument of a module.
+
+    ``kind`` is "int", "float" or "categorical". Numbers have ``low`` and ``high`` (inclusive) and ``log``;
+    categoricals have ``choices``. ``default`` is tried first.
+    """
+
+    name: str
+    kind: str
+    default: Value
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    choices: tuple[Value, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise ValueError(f"hyperparameter {self.name!r}: the name must be a Python identifier")
+        if self.kind == "categorical":
+            if not self.choices or self.default not in self.choices:
+                raise ValueError(
+                    f"hyperparameter {self.name!r}: the default {self.default!r} must be one of {self.choices}"
+                )
+            return
+        if self.kind not in ("int", "float"):
+            raise ValueError(
+                f"hyperparameter {self.name!r}: kind {self.kind!r} is not int, float or categorical"
+            )
+        if self.low is None or self.high is None or not self.low < self.high:
+            raise ValueError(
+                f"hyperparameter {self.name!r}: needs low < high, got {self.low} and {self.high}"
+            )
+        if self.log and self.low <= 0:
+            raise ValueError(f"hyperparameter {self.name!r}: a log scale needs low > 0, got {self.low}")
+        if isinstance(self.default, str | bool) or not self.low <= self.default <= self.high:
+            raise ValueError(
+                f"hyperparameter {self.name!r}: default {self.default!r} lies outside [{self.low}, {self.high}]"
+            )
+
+    def ends(self) -> tuple[Value, ...]:
+        """The values at which a module is verified: low end, middle, high end; every choice of a categorical."""
+        if self.kind == "categorical":
+            return self.choices
+        assert self.low is not None and self.high is not None
+        middle = (self.low * self.high) ** 0.5 if self.log else (self.low + self.high) / 2
+        values = (self.low, middle, self.high)
+        return tuple(int(round(v)) for v in values) if self.kind == "int" else values
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A method suggested for a stage, with its hyperparameters; ``name`` is a unique identifier within its stage."""
+
+    stage: Stage
+    name: str
+    summary: str
+    hyperparameters: tuple[Hyperparameter, ...] = ()
+    packages: tuple[str, ...] = ()
+
+    def defaults(self) -> dict[str, Value]:
+        """Each hyperparameter at its default."""
+        return {h.name: h.default for h in self.hyperparameters}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One stage of a configuration: the candidate's name and the values of its hyperparameters."""
+
+    candidate: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """θ: a choice for each stage."""
+
+    choices: Mapping[Stage, Choice]
+
+    @property
+    def key(self) -> str:
+        """A short digest: equal configurations have equal keys."""
+        text = repr(
+            [(str(s), self.choices[s].candidate, sorted(self.choices[s].values.items())) for s in STAGES]
+        )
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def label(self) -> str:
+        """The three candidate names, for people."""
+        return " + ".join(self.choices[s].candidate for s in STAGES)
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """S: the candidates of each stage, and ``portfolio``: configurations to try first, in this order."""
+
+    candidates: tuple[Candidate, ...]
+    portfolio: tuple[Configuration, ...] = ()
+
+    def stage(self, stage: Stage) -> tuple[Candidate, ...]:
+        """The candidates of one stage, in the writer's order."""
+        return tuple(c for c in self.candidates if c.stage == stage)
+
+    def find(self, stage: Stage, name: str) -> Candidate:
+        """The candidate of this stage and name; KeyError if there is none."""
+        for candidate in self.candidates:
+            if candidate.stage == stage and candidate.name == name:
+                return candidate
+        raise KeyError(f"{stage}: {name}")
+
+    def without(self, dropped: set[tuple[Stage, str]]) -> SearchSpace:
+        """The space less the dropped candidates and the portfolio entries that use them."""
+        kept = tuple(c for c in self.candidates if (c.stage, c.name) not in dropped)
+        portfolio = tuple(
+            p for p in self.portfolio if not any((s, c.candidate) in dropped for s, c in p.choices.items())
+        )
+        return replace(self, candidates=kept, portfolio=portfolio)
+
+
+@dataclass(frozen=True)
+class Module:
+    """The code of one candidate, as its writer wrote it."""
+
+    stage: Stage
+    candidate: str
+    source: str
+    writer: str = ""
+
+    @property
+    def digest(self) -> str:
+        """A short digest of the source."""
+        return hashlib.sha256(self.source.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Program:
+    """One module per stage plus hyperparameter values; ``source`` is the assembled, executable text."""
+
+    modules: Mapping[Stage, Module]
+    configuration: Configuration
+    source: str
+
+
+def to_json(value: Any) -> Any:
+    """Turn any value of this file into JSON-ready dicts and lists."""
+    return asdict(value)
+
+
+def hyperparameter_from_json(data: Mapping[str, Any]) -> Hyperparameter:
+    """Inverse of `to_json` for a hyperparameter; raises ValueError that names the fault."""
+    return Hyperparameter(**{**data, "choices": tuple(data.get("choices") or ())})
+
+
+def candidate_from_json(data: Mapping[str, Any]) -> Candidate:
+    """Inverse of `to_json` for a candidate."""
+    return Candidate(
+        stage=Stage(data["stage"]),
+        name=data["name"],
+        summary=data.get("summary", ""),
+        hyperparameters=tuple(hyperparameter_from_json(h) for h in data.get("hyperparameters", ())),
+        packages=tuple(data.get("packages", ())),
+    )
+
+
+def configuration_from_json(data: Mapping[str, Any]) -> Configuration:
+    """Inverse of `to_json` for a configuration."""
+    choices = {Stage(s): Choice(c["candidate"], dict(c["values"])) for s, c in data["choices"].items()}
+    return Configuration(choices)
+
+
+def space_from_json(data: Mapping[str, Any]) -> SearchSpace:
+    """Inverse of `to_json` for a search space."""
+    return SearchSpace(
+        tuple(candidate_from_json(c) for c in data["candidates"]),
+        tuple(configuration_from_json(p) for p in data.get("portfolio", ())),
+    )
+
+
+def module_from_json(data: Mapping[str, Any]) -> Module:
+    """Inverse of `to_json` for a module."""
+    return Module(Stage(data["stage"]), data["candidate"], data["source"], data.get("writer", ""))

@@ -1,0 +1,100 @@
+"""Sandbox: run one job of generated code under limits; every ending is an `ExecutionResult`.
+
+A job names an entry point "module:function" of `text_to_ml.runtime` or a domain's runtime (or of the packages in
+``paths``). The function gets the payload (a JSON value) and returns a JSON value; big data goes through files in a safe
+format (Arrow, npy) below ``readable`` and ``scratch``. Members of the family: see `text_to_ml.sandbox`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class Status(StrEnum):
+    """How a job ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    TIMED_OUT = "timed out"
+    OUT_OF_MEMORY = "out of memory"
+    TOO_MUCH_OUTPUT = "too much output"
+    KILLED = "killed"
+    CRASHED = "crashed by signal"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of one job; all are hard."""
+
+    wall_seconds: float = 30.0
+    cpu_seconds: float | None = None
+    memory_mb: int = 4096
+    processes: int = 64
+    file_mb: int = 1024
+    folder_mb: int = 4096
+    output_kb: int = 1024
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of generated code.
+
+    entry     "package.module:function", called with ``payload``
+    payload   JSON value; the returned JSON value stands in `ExecutionResult.value`
+    scratch   an existing folder that the job may write (its working directory); the only one
+    readable  files and folders that the job may read besides the Python environment
+    fresh     True: a new interpreter (training with torch, whole programs); False: a fork of the warm process
+    threads   what OMP_NUM_THREADS and its kin are set to
+    """
+
+    entry: str
+    payload: Any
+    scratch: Path
+    readable: tuple[Path, ...] = ()
+    fresh: bool = False
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class ExecutionResult:
+    """The record of one job.
+
+    value      what the entry returned; None unless ``status`` is passed
+    error      one line: type and message of the exception, or what limit was reached
+    traceback  cut to the frames of generated code (files named "<...>" or below scratch), at most 40 lines
+    output     the last lines of stdout and stderr, control characters removed
+    """
+
+    status: Status
+    value: Any = None
+    error: str = ""
+    traceback: str = ""
+    output: str = ""
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """True when the entry returned."""
+        return self.status is Status.PASSED
+
+
+class Sandbox(Protocol):
+    """Runs jobs. `run` blocks, may be called from several threads, and never raises for what a job does."""
+
+    name: str
+
+    def run(self, job: Job, limits: Limits) -> ExecutionResult:
+        """Run one job to its end."""
+        ...
+
+    def close(self) -> None:
+        """End all processes and remove what was made outside the jobs' folders."""
+        ...
