@@ -11,7 +11,7 @@ A failure of generated code is a record (`TestReport`, `ExecutionResult`), not a
     ├── StoreError               the run folder: not writable, other version, disk full
     ├── SandboxError             no isolation can be had on this machine
     ├── LLMError                 the language model cannot be used: see `text_to_ml.llm.base`
-    └── BudgetExceeded           a hard limit (money, tokens) is reached; the run hands over the best so far
+    └── BudgetError           a hard limit (money, tokens) is reached; the run hands over the best so far
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class LLMError(TextToMLError):
     """The language model cannot be used."""
 
 
-class BudgetExceeded(TextToMLError):
+class BudgetError(TextToMLError):
     """A hard limit of the run is reached."""
 
 

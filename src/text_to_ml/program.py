@@ -53,13 +53,9 @@ class Hyperparameter:
                 )
             return
         if self.kind not in ("int", "float"):
-            raise ValueError(
-                f"hyperparameter {self.name!r}: kind {self.kind!r} is not int, float or categorical"
-            )
+            raise ValueError(f"hyperparameter {self.name!r}: kind {self.kind!r} is not int, float or categorical")
         if self.low is None or self.high is None or not self.low < self.high:
-            raise ValueError(
-                f"hyperparameter {self.name!r}: needs low < high, got {self.low} and {self.high}"
-            )
+            raise ValueError(f"hyperparameter {self.name!r}: needs low < high, got {self.low} and {self.high}")
         if self.log and self.low <= 0:
             raise ValueError(f"hyperparameter {self.name!r}: a log scale needs low > 0, got {self.low}")
         if isinstance(self.default, str | bool) or not self.low <= self.default <= self.high:
@@ -74,7 +70,7 @@ class Hyperparameter:
         assert self.low is not None and self.high is not None
         middle = (self.low * self.high) ** 0.5 if self.log else (self.low + self.high) / 2
         values = (self.low, middle, self.high)
-        return tuple(int(round(v)) for v in values) if self.kind == "int" else values
+        return tuple(round(v) for v in values) if self.kind == "int" else values
 
 
 @dataclass(frozen=True)
@@ -109,9 +105,7 @@ class Configuration:
     @property
     def key(self) -> str:
         """A short digest: equal configurations have equal keys."""
-        text = repr(
-            [(str(s), self.choices[s].candidate, sorted(self.choices[s].values.items())) for s in STAGES]
-        )
+        text = repr([(str(s), self.choices[s].candidate, sorted(self.choices[s].values.items())) for s in STAGES])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def label(self) -> str:

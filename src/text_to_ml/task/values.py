@@ -169,9 +169,7 @@ class Task:
         """The columns of the main table that are neither target, identifier, entity, constant nor empty."""
         known = {*self.targets, *self.ids, self.entity}
         return tuple(
-            c
-            for c in self.samples_table.columns
-            if c.name not in known and c.kind not in ("constant", "empty")
+            c for c in self.samples_table.columns if c.name not in known and c.kind not in ("constant", "empty")
         )
 
     @property
