@@ -7,6 +7,7 @@ format (Arrow, npy) below ``readable`` and ``scratch``. Members of the family: s
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -91,8 +92,8 @@ class Sandbox(Protocol):
 
     name: str
 
-    def run(self, job: Job, limits: Limits) -> ExecutionResult:
-        """Run one job to its end."""
+    def run(self, job: Job, limits: Limits, cancel: threading.Event | None = None) -> ExecutionResult:
+        """Run one job to its end; setting ``cancel`` kills it (status killed)."""
         ...
 
     def close(self) -> None:

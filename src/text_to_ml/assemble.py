@@ -1,0 +1,339 @@
+"""Assemble: three modules, their values and the pre-written code become one program (DESIGN: the exported program).
+
+The same text is run by the search (its `WORKFLOW` with other values) and handed over. Names that two modules both
+define
+are renamed by scope, so that modules written apart live in one file. Does not run anything but the formatter.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from text_to_ml import runtime
+from text_to_ml.domains.base import DomainFamily
+from text_to_ml.metrics.base import Metric
+from text_to_ml.program import STAGES, Configuration, Module, Program, Stage
+from text_to_ml.runtime.split import Split
+from text_to_ml.task.values import Task
+
+RUNTIME_FILES = ("split.py", "workflow.py", "command_line.py")
+TITLES = {
+    Stage.PREPARATION: "Data preparation",
+    Stage.MODELING: "Modeling",
+    Stage.POST_PROCESSING: "Post-processing",
+}
+DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "skimage": "scikit-image",
+    "yaml": "pyyaml",
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The facts of a run that every program of it shares."""
+
+    task: Task
+    domain: DomainFamily
+    metric: Metric
+    split: Split
+    kind: str
+    seed: int = 0
+    threads: int = 1
+
+
+def top_level_names(source: str) -> set[str]:
+    """Names that a module defines at its top level, imports left out."""
+    names: set[str] = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        names |= {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+    return names
+
+
+def imported_names(source: str) -> dict[str, str]:
+    """Name → what it stands for ("numpy", "sklearn.svm:SVC") of the top-level imports."""
+    names: dict[str, str] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                bound = alias.asname or alias.name.partition(".")[0]
+                names[bound] = alias.name if alias.asname else bound
+        elif isinstance(node, ast.ImportFrom):
+            names.update({a.asname or a.name: f"{node.module}:{a.name}" for a in node.names})
+    return names
+
+
+def rename(source: str, names: Mapping[str, str]) -> str:
+    """Rename top-level names of a source text wherever the name means the top-level one and not a local one."""
+    if not names:
+        return source
+    edits: list[tuple[int, int, str]] = []
+    lines = source.encode().splitlines(keepends=True)
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line))
+
+    def edit(line: int, column: int, old: str) -> None:
+        at = starts[line - 1] + column
+        edits.append((at, at + len(old.encode()), names[old]))
+
+    def name_at(node: ast.AST, name: str, keyword: bytes) -> None:
+        line, column = node.lineno, node.col_offset  # type: ignore[attr-defined]
+        text = source.encode()[starts[line - 1] + column :]
+        edit(line, column + text.index(name.encode(), text.index(keyword) + len(keyword)), name)
+
+    def visit(node: ast.AST, hidden: frozenset[str]) -> None:
+        if isinstance(node, ast.Name) and node.id in names and node.id not in hidden:
+            edit(node.lineno, node.col_offset, node.id)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in names and node.col_offset == 0:
+            name_at(node, node.name, b"class" if isinstance(node, ast.ClassDef) else b"def")
+        inner = hidden
+        if isinstance(node, ast.FunctionDef | ast.Lambda):
+            inner = hidden | _local_names(node)
+        for child in ast.iter_child_nodes(node):
+            own = isinstance(node, ast.FunctionDef) and child in (*node.decorator_list, *node.args.defaults)
+            visit(child, hidden if own else inner)
+
+    visit(ast.parse(source), frozenset())
+    data = source.encode()
+    for start, end, new in sorted(edits, reverse=True):
+        data = data[:start] + new.encode() + data[end:]
+    return data.decode()
+
+
+def _local_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
+    """Names that are local to a function: its arguments, and what its body assigns unless declared global."""
+    arguments = node.args
+    names = {a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+    names |= {a.arg for a in (arguments.vararg, arguments.kwarg) if a is not None}
+    body = node.body if isinstance(node.body, list) else [node.body]
+    declared: set[str] = set()
+    stack: list[ast.AST] = list(body)
+    while stack:
+        item = stack.pop()
+        if isinstance(item, ast.FunctionDef | ast.ClassDef):
+            names.add(item.name)
+            continue
+        if isinstance(item, ast.Global):
+            declared |= set(item.names)
+        if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store | ast.Del):
+            names.add(item.id)
+        if isinstance(item, ast.Import | ast.ImportFrom):
+            names |= {a.asname or a.name.partition(".")[0] for a in item.names}
+        if not isinstance(item, ast.Lambda):
+            stack.extend(ast.iter_child_nodes(item))
+    return frozenset(names - declared)
+
+
+def separate(modules: Mapping[Stage, Module], reserved: set[str]) -> dict[Stage, str]:
+    """Sources of the modules with clashing helper names renamed (a clash with pre-written code counts too)."""
+    taken = set(reserved)
+    meanings: dict[str, str] = {}
+    contract = {"load", "DataPreparation", "build_model", "PostProcessing"}
+    sources = {}
+    for stage in STAGES:
+        source = modules[stage].source
+        imports = imported_names(source)
+        own = top_level_names(source) - contract
+        clash = (own & (taken | set(meanings))) | {
+            n for n, m in imports.items() if n in taken or meanings.get(n, m) != m
+        }
+        changes = {name: f"{name}_{stage}" for name in sorted(clash)}
+        source = _rename_imports(source, {n: changes[n] for n in clash & set(imports)})
+        source = rename(source, changes)
+        taken |= top_level_names(source)
+        meanings.update(imported_names(source))
+        sources[stage] = source
+    return sources
+
+
+def _rename_imports(source: str, names: Mapping[str, str]) -> str:
+    """Give top-level imports another bound name."""
+    if not names:
+        return source
+    tree, lines = ast.parse(source), source.splitlines()
+    for node in reversed(tree.body):
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        for alias in node.names:
+            bound = alias.asname or alias.name
+            if bound in names:
+                alias.asname = names[bound]
+        lines[node.lineno - 1 : node.end_lineno] = [ast.unparse(node)]
+    return "\n".join(lines) + "\n"
+
+
+def split_imports(source: str, drop: Sequence[str] = ()) -> tuple[list[str], str]:
+    """The top-level imports of a source text, and the rest of it without its docstring."""
+    tree = ast.parse(source)
+    lines = source.splitlines()
+    imports: list[str] = []
+    for number, node in reversed(list(enumerate(tree.body))):
+        is_import = isinstance(node, ast.Import | ast.ImportFrom)
+        is_docstring = number == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if not is_import and not is_docstring:
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
+            if module and not module.startswith(("text_to_ml", "__future__", *drop)):
+                imports.append(ast.unparse(node))
+        del lines[node.lineno - 1 : node.end_lineno]
+    return imports, "\n".join(lines).strip("\n")
+
+
+def requirements(source: str) -> list[str]:
+    """Pinned distributions of the packages that a program imports, as installed here."""
+    pins = {"numpy", "pandas", "scikit-learn", "joblib"}
+    for node in ast.walk(ast.parse(source)):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+        pins |= {n.partition(".")[0] for n in names} - set(sys.stdlib_module_names)
+    if "read_parquet" in source:
+        pins.add("pyarrow")
+    if "read_excel" in source:
+        pins.add("openpyxl")
+    found = set()
+    owners = metadata.packages_distributions()
+    for name in pins:
+        distribution = DISTRIBUTIONS.get(name, (owners.get(name) or [name])[0])
+        try:
+            found.add(f"{distribution}=={metadata.version(distribution).partition('+')[0]}")
+        except metadata.PackageNotFoundError:
+            continue
+    return sorted(found)
+
+
+def runtime_sources(domain: DomainFamily) -> tuple[list[str], str]:
+    """Imports and text of the pre-written code."""
+    folder = Path(runtime.__path__[0])
+    paths = [folder / RUNTIME_FILES[0], folder / RUNTIME_FILES[1], *domain.runtime_files(), folder / RUNTIME_FILES[2]]
+    imports: list[str] = []
+    parts = []
+    for path in paths:
+        more, text = split_imports(path.read_text(encoding="utf-8"))
+        imports += more
+        parts.append(text)
+    return imports, "\n\n\n".join(parts)
+
+
+def assemble(
+    modules: Mapping[Stage, Module], configuration: Configuration, setting: Setting, title: str = ""
+) -> Program:
+    """One executable text; ``title`` is the program's docstring (scores are not known before it has been run)."""
+    runtime_imports, runtime_text = runtime_sources(setting.domain)
+    metric_imports, metric_text = split_imports(setting.metric.source())
+    reserved = top_level_names(runtime_text) | top_level_names(metric_text) | {"VALUES", "WORKFLOW", "DESCRIPTION"}
+    sources = separate(modules, reserved)
+    imports = [*runtime_imports, *metric_imports]
+    sections = []
+    for stage in STAGES:
+        more, text = split_imports(sources[stage])
+        imports += more
+        sections.append(_banner(f"{TITLES[stage]}: {configuration.choices[stage].candidate}") + "\n\n" + text)
+    task, split = setting.task, setting.split
+    values = {str(s): dict(configuration.choices[s].values) for s in STAGES}
+    body = "\n\n\n".join(
+        [
+            f"# Hyperparameters chosen by the search\nVALUES = {values!r}",
+            *sections,
+            _banner("Metric: " + setting.metric.name) + "\n\n" + metric_text,
+            _banner("Training, evaluation, prediction (the same for every program)") + "\n\n" + runtime_text,
+            _wiring(setting, split, task),
+        ]
+    )
+    unique = sorted(set(imports), key=lambda line: (line.startswith("from"), line))
+    docstring = title or f"{task.name}: {configuration.label()}."
+    text = f'"""{_safe(docstring)}"""\n\nfrom __future__ import annotations\n\n' + "\n".join(unique) + "\n\n" + body
+    return Program(dict(modules), configuration, text)
+
+
+def _wiring(setting: Setting, split: Split, task: Task) -> str:
+    validation = next((t.key for t in task.tables if t.role == "validation"), None)
+    test = next(
+        (t.key for t in task.tables if t.role == "test" and set(task.targets) <= {c.name for c in t.columns}), None
+    )
+    files = {t.key: t.key for t in task.tables if t.role != "test" or t.key == test}
+    fields: dict[str, Any] = {
+        "values": "VALUES",
+        "files": repr(files),
+        "samples_file": repr(task.samples_table.key),
+        "targets": repr(list(task.targets)),
+        "classes": repr(list(task.classes) if setting.kind == "classification" else list(task.targets)),
+        "kind": repr(setting.kind),
+        "form": repr(str(task.form)),
+        "split": repr(split),
+        "ids": repr(list(task.ids)),
+        "validation_file": repr(validation),
+        "test_file": repr(test),
+        "seed": repr(setting.seed),
+        "threads": repr(setting.threads),
+    }
+    calls = {
+        "load": "load",
+        "data_preparation": "DataPreparation",
+        "build_model": "build_model",
+        "post_processing": "PostProcessing",
+        "fit_predict": "fit_predict",
+        "score": "score",
+    }
+    arguments = "\n".join(f"    {k}={v}," for k, v in {**calls, **fields}.items())
+    return (
+        f"{_banner('The task')}\n\nWORKFLOW = Workflow(\n{arguments}\n)\n\n"
+        'if __name__ == "__main__":\n    sys.exit(main(WORKFLOW, fit, predict, __doc__ or ""))\n'
+    )
+
+
+def _banner(title: str) -> str:
+    return f"# {'-' * 100}\n# {title}\n# {'-' * 100}"
+
+
+def _safe(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"""', "'''")
+
+
+def header(program: Program) -> str:
+    """PEP 723 header: `uv run program.py` installs what the program needs."""
+    pins = json.dumps(requirements(program.source), indent=2).splitlines()
+    lines = [
+        "# /// script",
+        '# requires-python = ">=3.11"',
+        f"# dependencies = {pins[0]}",
+        *[f"# {p}" for p in pins[1:]],
+    ]
+    return "\n".join([*lines, "# ///"]) + "\n"
+
+
+def formatted(source: str) -> str:
+    """The text formatted by ruff; as it is where ruff is not installed."""
+    options = ["--isolated", "--line-length", "120"]
+    for command in (["check", "--select", "I,F401", "--fix", "--quiet", "--exit-zero"], ["format", "--quiet"]):
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "ruff", *command, *options, "--stdin-filename", "program.py", "-"],
+                input=source,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return source
+        if done.returncode == 0 and done.stdout:
+            source = done.stdout
+    return source

@@ -1,0 +1,47 @@
+"""Domain: what a kind of data brings to the method — contract, protocol, synthetic data, runtime, catalogue.
+
+A member is a package below `text_to_ml.domains` whose `DOMAIN` keeps this interface. The host side only: what runs
+in the sandbox is named by entry points, never called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from text_to_ml.program import Stage
+from text_to_ml.task.values import Task
+
+
+class DomainFamily(Protocol):
+    """One domain."""
+
+    name: str
+    verify_entry: str
+    """Entry point of the job that runs the unit tests of one module."""
+    required: ClassVar[dict[Stage, tuple[str, ...]]]
+    """Top-level names that a module of each stage must define."""
+
+    def contract(self) -> str:
+        """The contract of generated code, as the prompt shows it."""
+        ...
+
+    def runtime_files(self) -> Sequence[Path]:
+        """Source files copied into programs, in order."""
+        ...
+
+    def facts(self, task: Task, workspace: Path) -> dict[str, Any]:
+        """JSON facts that the unit tests need; cuts the miniature workspace into ``workspace``."""
+        ...
+
+    def preload(self) -> Sequence[str]:
+        """Modules that the warm process imports."""
+        ...
+
+
+def get_domain(name: str) -> DomainFamily:
+    """The domain of this name."""
+    found: DomainFamily = import_module(f"text_to_ml.domains.{name}").DOMAIN
+    return found

@@ -1,0 +1,255 @@
+"""What the rules of tables are run on: a miniature workspace, synthetic features, synthetic outputs. Runs in the
+sandbox.
+
+One case is one module at one setting of its hyperparameters. Paper: Algorithm 3 (synthetic data D_n), Appendix C.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from text_to_ml.domains.tabular.synthetic import Features, Outputs
+from text_to_ml.runtime.job import execute
+from text_to_ml.runtime.rules import Outcome, run_rules
+from text_to_ml.runtime.workflow import encode, normalise
+
+
+@dataclass
+class PreparationCase:
+    """A data preparation module on a miniature workspace cut from the user's files."""
+
+    module: Any
+    source: str
+    setting: str
+    values: dict[str, Any]
+    facts: dict[str, Any]
+
+    @property
+    def targets(self) -> list[str]:
+        """Names of the target columns."""
+        return list(self.facts["targets"])
+
+    @property
+    def raw_columns(self) -> list[str]:
+        """Columns of the main table."""
+        return list(self.facts["raw_columns"])
+
+    @property
+    def feature_columns(self) -> list[str]:
+        """Columns that samples must keep."""
+        return list(self.facts["feature_columns"])
+
+    @property
+    def target_values(self) -> dict[str, list[str]]:
+        """Targets as the host read them, as text."""
+        return dict(self.facts["target_values"])
+
+    @property
+    def entities(self) -> int:
+        """Number of entities in the miniature workspace."""
+        return int(self.facts["entities"])
+
+    @property
+    def rows(self) -> int:
+        """Number of rows in the miniature workspace's main table."""
+        return int(self.facts["rows"])
+
+    @property
+    def files_without_targets(self) -> dict[str, Path]:
+        """The files as they come when new data is predicted."""
+        return {k: Path(p) for k, p in self.facts["files_without_targets"].items()}
+
+    @cached_property
+    def loaded(self) -> tuple[Any, Any]:
+        """What `load` returns for the miniature workspace."""
+        return tuple(self.module.load({k: Path(p) for k, p in self.facts["files"].items()}))
+
+    @cached_property
+    def _samples(self) -> pd.DataFrame:
+        return normalise(self.loaded[0])
+
+    @cached_property
+    def _positions(self) -> tuple[np.ndarray, np.ndarray]:
+        codes = encode(self.loaded[1], self.facts["classes"], self.facts["kind"])
+        known = np.flatnonzero(np.isfinite(codes) if codes.ndim == 1 else np.isfinite(codes).all(axis=1))
+        order = np.random.default_rng(0).permutation(known)
+        cut = max(1, len(order) // 3)
+        return np.sort(order[cut:]), np.sort(order[:cut])
+
+    def _entities_at(self, positions: np.ndarray) -> pd.DataFrame:
+        names = pd.unique(self._samples.index)[positions]
+        return self._samples[self._samples.index.isin(names)]
+
+    @cached_property
+    def train(self) -> pd.DataFrame:
+        """Samples of two thirds of the entities."""
+        return self._entities_at(self._positions[0])
+
+    @cached_property
+    def other(self) -> pd.DataFrame:
+        """Samples of the other third."""
+        return self._entities_at(self._positions[1])
+
+    @cached_property
+    def one(self) -> pd.DataFrame:
+        """The first entity of `other`."""
+        return self.take(self.other, slice(0, 1))
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """Numeric targets of `train`, as `fit` is given them."""
+        codes = encode(self.loaded[1], self.facts["classes"], self.facts["kind"])[self._positions[0]]
+        return codes.astype(int) if self.facts["kind"] == "classification" else codes
+
+    def new(self) -> Any:
+        """An unfitted data preparation at this setting."""
+        return self.module.DataPreparation(**self.values)
+
+    @cached_property
+    def fitted(self) -> Any:
+        """Fitted on `train`."""
+        return self.new().fit(self.train, self.codes)
+
+    def fresh_module(self) -> Any:
+        """The module executed anew."""
+        return execute(self.source, self.module.__file__[1:-1])
+
+    @staticmethod
+    def take(samples: pd.DataFrame, which: slice) -> pd.DataFrame:
+        """The rows of some entities, entity by entity in the order of the slice."""
+        names = pd.unique(samples.index)[which]
+        if samples.index.is_unique:
+            return samples.loc[names]
+        return pd.concat([samples[samples.index == name] for name in names])
+
+    def rename(self, samples: pd.DataFrame) -> pd.DataFrame:
+        """The same samples under other identifiers (index and identifier columns)."""
+        codes = pd.factorize(samples.index)[0]
+        text = samples.index.dtype.kind not in "iuf"
+        index = pd.Index([f"renamed {c}" for c in codes] if text else codes + 1_000_003, name=samples.index.name)
+        changed = samples.set_axis(index, axis=0)
+        for name in self.facts["ids"]:
+            if name in changed.columns:
+                numeric = changed[name].dtype.kind in "iuf"
+                changed = changed.assign(**{name: codes + 7_000_001 if numeric else [f"id {c}" for c in codes]})
+        return changed
+
+    @property
+    def hard_rows(self) -> list[tuple[pd.DataFrame, str]]:
+        """Rows as new data may bring them, each with a word for it."""
+        base = self.other
+        text = [c for c in base.columns if base[c].dtype == "str"]
+        numbers = [c for c in base.columns if base[c].dtype.kind in "iuf"]
+        gaps = base.copy()
+        for i, name in enumerate(base.columns):
+            gaps[name] = base[name].where(np.arange(len(base)) % 3 != i % 3)
+        empty = pd.DataFrame({c: self._missing(base[c]) for c in base.columns}, index=base.index)
+        absent = base.drop(columns=[c for i, c in enumerate(self.feature_columns) if i % 3 == 0 and c in base.columns])
+        rows = [
+            (gaps, "missing values in every column"),
+            (empty, "nothing but missing values"),
+            (self.take(empty, slice(0, 1)), "nothing but missing values, a single row"),
+        ]
+        if len(absent.columns):
+            rows.append(
+                (absent, f"absent columns ({', '.join(map(str, set(base.columns) - set(absent.columns)))[:120]})")
+            )
+        if text:
+            rows.append((base.assign(**dict.fromkeys(text, "never seen before")), "categories never seen in fit"))
+        if numbers:
+            rows.append((base.assign(**{c: base[c].astype("str") for c in numbers}), "numbers that arrive as text"))
+        return rows
+
+    @staticmethod
+    def _missing(column: pd.Series[Any]) -> pd.Series[Any]:
+        dtype = "str" if column.dtype == "str" else ("float64" if column.dtype.kind in "iufb" else column.dtype)
+        return pd.Series([None] * len(column), index=column.index, dtype=dtype)
+
+
+@dataclass
+class ModelingCase:
+    """A modeling module on synthetic features (paper: synthetic input data)."""
+
+    module: Any
+    setting: str
+    values: dict[str, Any]
+    data: Features
+    cache: dict[str, Any] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.data, name)
+
+    def build(self, n_features: int, n_outputs: int) -> Any:
+        """A new model at this setting."""
+        return self.module.build_model(n_features, n_outputs, seed=0, threads=1, **self.values)
+
+    def fit(self, X: pd.DataFrame, y: np.ndarray) -> Any:
+        """Build and fit; the model of the case's own X and y is kept."""
+        own = X is self.data.X
+        if own and "model" in self.cache:
+            return self.cache["model"]
+        model = self.fit_again(X, y)
+        if own:
+            self.cache["model"] = model
+        return model
+
+    def fit_again(self, X: pd.DataFrame, y: np.ndarray) -> Any:
+        """Build and fit anew."""
+        model = self.build(X.shape[1], 1 if self.data.regression else int(y.max()) + 1)
+        model.fit(X, y)
+        return model
+
+    def outputs(self, model: Any, X: pd.DataFrame) -> np.ndarray:
+        """(rows, n_outputs) probabilities, or (rows,) values."""
+        return np.asarray(model.predict(X) if self.data.regression else model.predict_proba(X), dtype=float)
+
+
+@dataclass
+class PostProcessingCase:
+    """A post-processing module on synthetic outputs (paper: synthetic output data)."""
+
+    module: Any
+    setting: str
+    values: dict[str, Any]
+    data: Outputs
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.data, name)
+
+    def new(self) -> Any:
+        """An unfitted post-processing at this setting."""
+        return self.module.PostProcessing(list(self.data.classes), **self.values)
+
+    def fitted(self) -> Any:
+        """Fitted on the case's outputs where it wants that."""
+        post = self.new()
+        if hasattr(post, "fit"):
+            returned = post.fit(self.data.outputs, self.data.codes)
+            assert returned is post, f"fit: must return self, got {type(returned).__name__}"
+        return post
+
+
+def verify(payload: dict[str, Any]) -> dict[str, Any]:
+    """Job: run the unit tests of one module; {"outcomes": [...], "finished": True}."""
+    from text_to_ml.domains.tabular.protocol import RULES
+
+    stage, facts = payload["stage"], payload["facts"]
+    module = execute(payload["source"], payload["name"])
+    cases: list[Any] = []
+    for setting in payload["settings"]:
+        label, values = setting["label"], setting["values"]
+        if stage == "data_preparation":
+            cases.append(PreparationCase(module, payload["source"], label, values, facts))
+        elif stage == "modeling":
+            cases.append(ModelingCase(module, label, values, Features.make(facts)))
+        else:
+            cases.append(PostProcessingCase(module, label, values, Outputs.make(facts)))
+    rules = [r for r in RULES if r.stage == stage]
+    outcomes: list[Outcome] = run_rules(rules, cases)
+    return {"outcomes": [vars(o) for o in outcomes], "finished": True}

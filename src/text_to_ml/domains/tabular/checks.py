@@ -1,0 +1,116 @@
+"""What the rules of tables check again and again, as assertions with readable messages. Runs inside the sandbox."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from text_to_ml.domains.tabular.cases import ModelingCase, PostProcessingCase
+
+
+def as_text(value: Any) -> str:
+    """A value as text, so that 1, 1.0 and "1" compare equal and missing is ""."""
+    if value is None or (not isinstance(value, str) and pd.isna(value)):
+        return ""
+    try:
+        return repr(float(value))
+    except (TypeError, ValueError):
+        return str(value).strip()
+
+
+def check_frame(frame: Any, samples: pd.DataFrame, what: str) -> None:
+    """Assert that a prepared frame keeps the contract: rows, index, names, dtypes, finite values, codes."""
+    assert isinstance(frame, pd.DataFrame), f"{what}: must be a DataFrame, got {type(frame).__name__}"
+    entities = list(pd.unique(samples.index))
+    assert len(frame) == len(entities), f"{what}: must have {len(entities)} rows (one per entity), got {len(frame)}"
+    assert list(frame.index) == entities, (
+        f"{what}: the index must name the entities in order of first appearance, {entities[:3]}…, got {list(frame.index)[:3]}…"
+    )
+    names = list(frame.columns)
+    assert all(isinstance(n, str) for n in names), f"{what}: column names must be strings, got {names[:6]}"
+    assert len(set(names)) == len(names), f"{what}: column names must be unique, got doubles"
+    wrong = [(n, str(t)) for n, t in frame.dtypes.items() if t != np.float64]
+    assert not wrong, f"{what}: every column must be float64, got {wrong[:5]}"
+    bad = [n for n in names if not np.isfinite(frame[n].to_numpy()).all()]
+    assert not bad, f"{what}: columns {bad[:8]} hold missing or infinite values"
+    for name in names:
+        if name.startswith("cat__"):
+            codes = frame[name].to_numpy()
+            assert (codes >= 0).all() and (codes == np.floor(codes)).all(), (
+                f"{what}: {name!r} must hold codes 0, 1, 2, …"
+            )
+
+
+def check_same(got: pd.DataFrame, expected: pd.DataFrame, what: str) -> None:
+    """Assert that two prepared frames hold the same values; the message names the first cell that differs."""
+    assert got.shape == expected.shape, f"transform {what}: shape must be {expected.shape}, got {got.shape}"
+    a, b = got.to_numpy(dtype=float), expected.to_numpy(dtype=float)
+    close = np.isclose(a, b, rtol=1e-6, atol=1e-8)
+    if not close.all():
+        row, column = np.argwhere(~close)[0]
+        raise AssertionError(
+            f"transform gives another output {what}: row {row}, column {got.columns[column]!r}: {a[row, column]:.6g} "
+            f"instead of {b[row, column]:.6g}"
+        )
+
+
+def correlations(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Absolute correlation of each column, (n, d), with a target, (n,); zero for constant columns."""
+    centred = columns - columns.mean(axis=0)
+    y = target - target.mean()
+    scale = np.sqrt((centred**2).sum(axis=0) * (y**2).sum())
+    return np.abs(centred.T @ y) / np.where(scale > 0, scale, np.inf)
+
+
+def check_outputs(c: ModelingCase, outputs: np.ndarray, rows: int, what: str) -> None:
+    """Assert that raw outputs of a model have the right shape and are finite probabilities or values."""
+    if c.regression:
+        assert outputs.shape == (rows,), f"predict{what} must give shape ({rows},), got {outputs.shape}"
+        assert np.isfinite(outputs).all(), f"predict{what} gives values that are not finite"
+        return
+    assert outputs.ndim == 2 and outputs.shape[0] == rows, (
+        f"predict_proba{what} must give {rows} rows, got {outputs.shape}"
+    )
+    assert np.isfinite(outputs).all(), f"predict_proba{what} gives values that are not finite"
+    assert outputs.min() >= -1e-6 and outputs.max() <= 1 + 1e-6, f"predict_proba{what} leaves [0, 1]"
+    assert np.allclose(outputs.sum(axis=1), 1, atol=1e-3), f"rows of predict_proba{what} must sum to 1"
+
+
+def check_predictions(c: PostProcessingCase, predictions: Any, rows: int) -> None:
+    """Assert that predictions have the form of the task."""
+    values = np.asarray(predictions)
+    expected = c.shape(rows)
+    if c.form == "values" and values.ndim == 1:
+        values = values[:, None]
+    fits = values.ndim == len(expected) and all(e in (None, g) for e, g in zip(expected, values.shape, strict=True))
+    assert fits, (
+        f"transform must give {c.form} of shape {tuple('k' if e is None else e for e in expected)}, got {values.shape}"
+    )
+    if c.form in ("labels", "rankings") and not c.multilabel:
+        known = {str(label) for label in c.classes}
+        wrong = [v for v in values.ravel() if str(v) not in known]
+        assert not wrong, f"transform must give labels out of {c.classes[:8]}, got {wrong[0]!r}"
+        if c.form == "rankings":
+            assert all(len({str(v) for v in row}) == len(row) for row in values), "a ranking names a label twice"
+        return
+    numbers = values.astype(float)
+    assert np.isfinite(numbers).all(), "transform gives predictions that are not finite"
+    if c.form == "labels":
+        assert np.isin(numbers, (0, 1)).all(), "multi-label predictions must be 0 or 1"
+    if c.form == "probabilities":
+        assert numbers.min() >= -1e-9 and numbers.max() <= 1 + 1e-9, "probabilities must lie within [0, 1]"
+        if not c.multilabel:
+            assert np.allclose(numbers.sum(axis=1), 1, atol=1e-6), "each row of probabilities must sum to 1"
+
+
+def said_codes(c: PostProcessingCase, predictions: np.ndarray) -> np.ndarray:
+    """The class codes that predictions stand for."""
+    if c.multilabel:
+        return (predictions.astype(float) > 0.5).astype(int)
+    if c.form == "probabilities":
+        return predictions.argmax(axis=1)
+    first = predictions[:, 0] if c.form == "rankings" else predictions
+    lookup = {str(label): code for code, label in enumerate(c.classes)}
+    return np.array([lookup.get(str(v), -1) for v in first])

@@ -1,0 +1,140 @@
+"""The miniature workspace: a small cut of the user's files in the same layout and format, for the unit tests of
+loading.
+
+Paper: Appendix C.1 (data preparation is tested on a small sample of the real files). Runs on the host, which reads
+the user's tables itself, so that what `load` returns can be checked against it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from text_to_ml.task.reading import read_table
+from text_to_ml.task.values import Reader, Table, Task
+
+ENTITIES = 90
+
+
+def facts(task: Task, workspace: Path) -> dict[str, Any]:
+    """Cut the miniature workspace and collect what the unit tests must know.
+
+    Keys: files, files_without_targets, targets, raw_columns, feature_columns, entities, rows, target_values, kind,
+    form,
+    classes (labels, or names of targets), ids, low, high, non_negative.
+    """
+    full, bare = workspace / "with_targets", workspace / "without_targets"
+    samples_table, labels_table = task.samples_table, task.labels_table
+    samples = read_table(samples_table.path, samples_table.reader)
+    labels = read_table(labels_table.path, labels_table.reader) if labels_table else samples
+    names = _chosen(task, samples, labels)
+    cut = samples[names] if labels_table is None else samples[samples[task.entity].isin(labels.loc[names, task.entity])]
+    cut_labels = None
+    if labels_table is not None:
+        known = pd.unique(cut[task.entity])
+        cut_labels = labels[labels[task.entity].isin(known)]
+    files = {samples_table.key: write_table(cut, full / samples_table.key, samples_table.reader)}
+    without = cut.drop(columns=[c for c in task.targets if c in cut.columns])
+    bare_files = {samples_table.key: write_table(without, bare / samples_table.key, samples_table.reader)}
+    if labels_table is not None and cut_labels is not None:
+        files[labels_table.key] = write_table(cut_labels, full / labels_table.key, labels_table.reader)
+    for table in task.tables:
+        if table.role == "other":
+            part = read_table(table.path, table.reader).head(500)
+            files[table.key] = write_table(part, full / table.key, table.reader)
+            bare_files[table.key] = files[table.key]
+    targets = _targets(task, cut, cut_labels)
+    every = _every_target(task, labels)
+    classification = task.category.is_classification
+    return {
+        "files": {k: str(p) for k, p in files.items()},
+        "files_without_targets": {k: str(p) for k, p in bare_files.items()},
+        "targets": list(task.targets),
+        "raw_columns": [str(c) for c in cut.columns],
+        "feature_columns": [c.name for c in task.features],
+        "entities": len(targets),
+        "rows": len(cut),
+        "target_values": {c: [_text(v) for v in targets[c]] for c in task.targets},
+        "kind": kind(task),
+        "form": str(task.form),
+        "classes": list(task.classes) if classification else list(task.targets),
+        "ids": [*task.ids],
+        "low": [float(every[c].min()) for c in task.targets] if not classification else 0.0,
+        "high": [float(every[c].max()) for c in task.targets] if not classification else 0.0,
+        "non_negative": bool(not classification and (every.min() >= 0).all()),
+    }
+
+
+def kind(task: Task) -> str:
+    """ "classification", "multilabel" or "regression", as the runtime says it."""
+    if task.category.is_classification:
+        return "classification"
+    return "regression" if task.category.is_regression else "multilabel"
+
+
+def _chosen(task: Task, samples: pd.DataFrame, labels: pd.DataFrame) -> pd.Series[bool]:
+    """A mask over the labels' rows: about `ENTITIES`, every class among them, missing targets kept rare."""
+    frame = labels[list(task.targets)]
+    if task.category.is_classification:
+        rank = frame.groupby(task.targets[0], dropna=False).cumcount()
+        per_class = max(3, ENTITIES // max(1, len(task.classes)))
+        mask = rank < per_class
+    else:
+        step = max(1, len(frame) // ENTITIES)
+        mask = pd.Series(range(len(frame)), index=frame.index) % step == 0
+    if task.entity is not None and labels is samples:
+        kept = pd.unique(samples.loc[mask, task.entity])[: 4 * ENTITIES]
+        return samples[task.entity].isin(kept)
+    return mask
+
+
+def _targets(task: Task, cut: pd.DataFrame, cut_labels: pd.DataFrame | None) -> pd.DataFrame:
+    """One row per entity in order of first appearance in the samples."""
+    if task.entity is None:
+        return cut[list(task.targets)]
+    order = pd.unique(cut[task.entity])
+    source = cut if cut_labels is None else cut_labels
+    return source.drop_duplicates(task.entity).set_index(task.entity)[list(task.targets)].reindex(order)
+
+
+def _every_target(task: Task, labels: pd.DataFrame) -> pd.DataFrame:
+    return labels[list(task.targets)].apply(pd.to_numeric, errors="coerce")
+
+
+def _text(value: Any) -> str:
+    if value is None or (not isinstance(value, str) and pd.isna(value)):
+        return ""
+    try:
+        return repr(float(value))
+    except (TypeError, ValueError):
+        return str(value).strip()
+
+
+def write_table(frame: pd.DataFrame, path: Path, reader: Reader) -> Path:
+    """Write a table so that the same reader reads it back."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    options = reader.options
+    if reader.function == "read_parquet":
+        frame.to_parquet(path)
+    elif reader.function == "read_excel":
+        frame.to_excel(path, index=False, header=options.get("header", 0) is not None)
+    elif reader.function == "read_json":
+        frame.to_json(path, orient="records", lines=bool(options.get("lines")))
+    else:
+        frame.to_csv(
+            path,
+            index=False,
+            sep=options.get("sep", "\t" if reader.function == "read_table" else ","),
+            encoding=options.get("encoding", "utf-8"),
+            header=options.get("header", 0) is not None,
+            decimal=options.get("decimal", "."),
+            compression="infer",
+        )
+    return path
+
+
+def table_of(task: Task, key: str) -> Table:
+    """The table of this key."""
+    return next(t for t in task.tables if t.key == key)

@@ -1,0 +1,356 @@
+"""The rules that every module of a tabular program must keep. Runs inside the sandbox.
+
+Docstring = the sentence in the prompt; body = the unit test; assertion message = the feedback.
+Paper: section 4 (structure and content of the data flow); leakage and row independence are ours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from text_to_ml.domains.tabular.cases import ModelingCase, PostProcessingCase, PreparationCase
+from text_to_ml.domains.tabular.checks import (
+    as_text,
+    check_frame,
+    check_outputs,
+    check_predictions,
+    check_same,
+    correlations,
+    said_codes,
+)
+from text_to_ml.runtime.rules import Rule, rule
+
+RULES: list[Rule] = []
+PREPARATION, MODELING, POST_PROCESSING = "data_preparation", "modeling", "post_processing"
+
+
+# ---------------------------------------------------------------------------------------------- data preparation
+
+
+@rule(PREPARATION, RULES)
+def load_keeps_samples_and_targets_apart(c: PreparationCase) -> None:
+    """`load(files)` returns (samples, targets): samples holds raw columns of the table without the targets and no
+    column that is not in the file; targets holds exactly the target columns, one row per entity."""
+    samples, targets = c.loaded
+    assert isinstance(samples, pd.DataFrame), f"load: samples must be a DataFrame, got {type(samples).__name__}"
+    assert isinstance(targets, pd.DataFrame), f"load: targets must be a DataFrame, got {type(targets).__name__}"
+    assert list(targets.columns) == c.targets, (
+        f"load: targets must have the columns {c.targets}, got {list(targets.columns)}"
+    )
+    inside = [name for name in samples.columns if name in c.targets]
+    assert not inside, f"load: the target columns {inside} must not be among the samples' columns"
+    new = [name for name in samples.columns if name not in c.raw_columns]
+    assert not new, f"load: {new[:5]} are not columns of the file; features are made in DataPreparation, not in load"
+    lost = [name for name in c.feature_columns if name not in samples.columns]
+    assert not lost, f"load: samples must keep the raw columns; {lost[:8]} are missing"
+
+
+@rule(PREPARATION, RULES)
+def load_keeps_every_entity_in_order(c: PreparationCase) -> None:
+    """`load` keeps all entities in order of first appearance: the index of samples names the entity (row numbers, or
+    the entity's id repeated on its rows), the index of targets holds each entity once in the same order, values as
+    in the file."""
+    samples, targets = c.loaded
+    entities = list(pd.unique(samples.index))
+    assert len(entities) == c.entities, (
+        f"load: samples must hold {c.entities} entities by their index, got {len(entities)}"
+    )
+    assert len(samples) == c.rows, f"load: samples must hold all {c.rows} rows of the file, got {len(samples)}"
+    assert list(targets.index) == entities, (
+        f"load: the index of targets must name the entities in the order of samples, {entities[:3]}…, "
+        f"got {len(targets)} rows, {list(targets.index)[:3]}…"
+    )
+    for name in c.targets:
+        got = [as_text(v) for v in targets[name]]
+        assert got == c.target_values[name], (
+            f"load: column {name!r} of targets must hold the values of the file in order, {c.target_values[name][:4]}…, "
+            f"got {got[:4]}…"
+        )
+
+
+@rule(PREPARATION, RULES)
+def load_works_without_targets(c: PreparationCase) -> None:
+    """When new data is predicted the target columns (or the file of labels) are absent: `load` then returns the same
+    samples and None."""
+    samples, targets = c.module.load(c.files_without_targets)
+    assert targets is None, (
+        f"load: targets must be None where the file has no target columns, got {type(targets).__name__}"
+    )
+    assert list(samples.index) == list(c.loaded[0].index), (
+        "load: the index of samples differs when the targets are absent"
+    )
+    assert set(samples.columns) == set(c.loaded[0].columns), (
+        f"load: the columns of samples differ when the targets are absent: "
+        f"{sorted(map(str, set(samples.columns) ^ set(c.loaded[0].columns)))[:8]}"
+    )
+
+
+@rule(PREPARATION, RULES, every_setting=True)
+def transform_gives_finite_float_columns(c: PreparationCase) -> None:
+    """`transform` returns a DataFrame with one row per entity in order of first appearance, the index naming the
+    entity, unique string column names, every column float64, no missing and no infinite value. `fit` returns self.
+    """
+    fitted = c.new()
+    returned = fitted.fit(c.train, c.codes)
+    assert returned is fitted, f"fit: must return self, got {type(returned).__name__}"
+    check_frame(fitted.transform(c.train), c.train, "transform of the training rows")
+    check_frame(fitted.transform(c.other), c.other, "transform of new rows")
+
+
+@rule(PREPARATION, RULES)
+def fit_needs_no_load_before_it(c: PreparationCase) -> None:
+    """`fit` and `transform` use what they are given and nothing that `load` left in a global: they work in a process
+    where `load` was never called."""
+    module = c.fresh_module()
+    fitted = module.DataPreparation(**c.values).fit(c.train, c.codes)
+    check_same(fitted.transform(c.other), c.fitted.transform(c.other), "in a process where load was not called")
+
+
+@rule(PREPARATION, RULES)
+def transform_has_the_same_columns_for_any_rows(c: PreparationCase) -> None:
+    """`transform` gives the same columns in the same order whatever the rows are: the training rows, new rows, one
+    row."""
+    expected = list(c.fitted.transform(c.train).columns)
+    for rows, what in ((c.other, "new rows"), (c.one, "a single row")):
+        got = list(c.fitted.transform(rows).columns)
+        assert got == expected, (
+            f"transform of {what}: columns must be {expected[:6]}…, got {got[:6]}… ({len(got)} columns)"
+        )
+
+
+@rule(PREPARATION, RULES)
+def transform_of_a_row_does_not_depend_on_its_neighbours(c: PreparationCase) -> None:
+    """The output of an entity depends on its own rows alone: transformed alone, among others, or in another order, it
+    is the same. No statistic of the rows being transformed is used; statistics are learnt in `fit`."""
+    whole = c.fitted.transform(c.other)
+    alone = c.fitted.transform(c.one)
+    check_same(alone, whole.iloc[:1], "for a single row, compared with the same row among others")
+    half = c.take(c.other, slice(None, None, 2))
+    check_same(c.fitted.transform(half), whole.iloc[::2], "for every second row, compared with the same rows among all")
+    backwards = c.take(c.other, slice(None, None, -1))
+    check_same(c.fitted.transform(backwards), whole.iloc[::-1], "for the rows in reverse order")
+
+
+@rule(PREPARATION, RULES)
+def transform_does_not_know_training_rows_by_name(c: PreparationCase) -> None:
+    """Identifiers carry no meaning: with other index values and other values in identifier columns the output is the
+    same."""
+    renamed = c.rename(c.train)
+    check_same(
+        c.fitted.transform(renamed).reset_index(drop=True),
+        c.fitted.transform(c.train).reset_index(drop=True),
+        "for the training rows under other identifiers",
+    )
+
+
+@rule(PREPARATION, RULES)
+def no_column_gives_the_training_targets_away(c: PreparationCase) -> None:
+    """No prepared column reproduces the targets of the training rows: fitted on random targets, no column of
+    `transform` on the training rows follows them (an encoding by target is smoothed, so that rare values keep near
+    the mean)."""
+    columns = c.codes if c.codes.ndim == 2 else c.codes[:, None]
+    for seed in (0, 1):
+        random = np.random.default_rng(seed).permutation(len(columns))
+        shuffled = columns[random]
+        prepared = c.new().fit(c.train, shuffled if c.codes.ndim == 2 else shuffled[:, 0]).transform(c.train)
+        for i in range(shuffled.shape[1]):
+            strength = correlations(prepared.to_numpy(dtype=float), shuffled[:, i].astype(float))
+            worst = int(np.argmax(strength))
+            assert strength[worst] < 0.9, (
+                f"transform: column {prepared.columns[worst]!r} follows random training targets "
+                f"(correlation {strength[worst]:.2f}); it leaks the target of each training row. Smooth the encoding or drop it"
+            )
+
+
+@rule(PREPARATION, RULES, every_setting=True)
+def preparation_survives_what_new_data_brings(c: PreparationCase) -> None:
+    """`transform` handles categories never seen in `fit`, missing values in any column, a row with nothing but missing
+    values, and columns that are absent from new data (treated as missing)."""
+    fitted = c.new().fit(c.train, c.codes)
+    for rows, what in c.hard_rows:
+        try:
+            result = fitted.transform(rows)
+        except Exception as error:
+            raise AssertionError(f"transform fails on rows with {what}: {type(error).__name__}: {error}") from error
+        check_frame(result, rows, f"transform of rows with {what}")
+
+
+@rule(PREPARATION, RULES)
+def preparation_is_deterministic(c: PreparationCase) -> None:
+    """Fitted twice on the same rows, data preparation gives the same output."""
+    check_same(
+        c.new().fit(c.train, c.codes).transform(c.other), c.fitted.transform(c.other), "when fitted a second time"
+    )
+
+
+@rule(PREPARATION, RULES)
+def preparation_leaves_its_input_alone(c: PreparationCase) -> None:
+    """`fit` and `transform` do not change the samples or the targets they are given."""
+    samples, codes = c.train.copy(deep=True), c.codes.copy()
+    c.new().fit(samples, codes).transform(samples)
+    assert samples.equals(c.train), "fit or transform changed the samples it was given; work on a copy"
+    assert np.array_equal(codes, c.codes), "fit changed the targets it was given; work on a copy"
+
+
+@rule(PREPARATION, RULES)
+def prepared_columns_carry_information(c: PreparationCase) -> None:
+    """The prepared columns differ between rows: at least one column is not constant, and different rows get different
+    outputs."""
+    values = c.fitted.transform(c.train).to_numpy(dtype=float)
+    assert values.shape[1] > 0, "transform returned no column"
+    assert (np.ptp(values, axis=0) > 0).any(), "every prepared column is constant over the training rows"
+
+
+# ------------------------------------------------------------------------------------------------------ modeling
+
+
+@rule(MODELING, RULES, every_setting=True)
+def model_fits_and_predicts(c: ModelingCase) -> None:
+    """`build_model(n_features, n_outputs, seed=…, threads=…)` returns an estimator that fits and predicts at the low
+    end, the middle and the high end of each hyperparameter. Classification: `predict_proba` gives (rows,
+    n_outputs), finite, within [0, 1], each row summing to 1. Regression: `predict` gives (rows,), finite."""
+    check_outputs(c, c.outputs(c.fit(c.X, c.y), c.X_new), len(c.X_new), "")
+
+
+@rule(MODELING, RULES)
+def model_works_on_one_feature_and_few_rows(c: ModelingCase) -> None:
+    """The model works for one feature and for few rows (12)."""
+    for X, y, what in c.small:
+        try:
+            outputs = c.outputs(c.fit(X, y), X)
+        except Exception as error:
+            raise AssertionError(f"with {what}: {type(error).__name__}: {error}") from error
+        check_outputs(c, outputs, len(X), f" with {what}")
+
+
+@rule(MODELING, RULES)
+def model_is_not_worse_than_chance_on_an_easy_problem(c: ModelingCase) -> None:
+    """Outputs are in class order and point the right way: on an easy problem the right class does not get less than
+    its share (regression: the squared error is not above the variance of the targets)."""
+    outputs = c.outputs(c.fit(c.easy_X, c.easy_y), c.easy_X)
+    if c.regression:
+        ratio = float(np.mean((outputs - c.easy_y) ** 2) / np.var(c.easy_y))
+        assert ratio < 1.2, f"on an easy problem the squared error is {ratio:.1f} times the variance of the targets"
+        return
+    right = float(outputs[np.arange(len(c.easy_y)), c.easy_y].mean())
+    share = float(np.mean(np.bincount(c.easy_y)[c.easy_y]) / len(c.easy_y))
+    assert right > 0.8 * share, (
+        f"on an easy problem the right class gets a mean probability of {right:.2f}, below its share of {share:.2f}: "
+        "are the columns of predict_proba in the order of the classes 0..n_outputs-1?"
+    )
+
+
+@rule(MODELING, RULES)
+def model_predicts_each_row_by_itself(c: ModelingCase) -> None:
+    """A prediction depends on its own row alone: one row predicted alone, or the rows in reverse, give the same
+    predictions."""
+    model = c.fit(c.X, c.y)
+    whole = c.outputs(model, c.X_new)
+    for rows, expected, what in (
+        (c.X_new.iloc[:1], whole[:1], "a single row"),
+        (c.X_new.iloc[::-1], whole[::-1], "the rows in reverse order"),
+    ):
+        got = c.outputs(model, rows)
+        assert np.allclose(got, expected, rtol=1e-4, atol=1e-5), (
+            f"predictions for {what} differ from those among all rows (by up to {np.abs(got - expected).max():.3g})"
+        )
+
+
+@rule(MODELING, RULES)
+def model_is_deterministic(c: ModelingCase) -> None:
+    """With the same seed the same data gives the same predictions."""
+    first, second = c.outputs(c.fit(c.X, c.y), c.X_new), c.outputs(c.fit_again(c.X, c.y), c.X_new)
+    assert np.allclose(first, second, rtol=1e-6, atol=1e-8), (
+        f"two fits with the same seed differ by up to {np.abs(first - second).max():.3g}; pass seed on to everything random"
+    )
+
+
+@rule(MODELING, RULES)
+def model_takes_unseen_category_codes(c: ModelingCase) -> None:
+    """Prediction works for codes of `cat__` columns that were not there in training, and for values far outside the
+    range."""
+    outputs = c.outputs(c.fit(c.X, c.y), c.far_X)
+    check_outputs(c, outputs, len(c.far_X), " on unseen category codes")
+
+
+@rule(MODELING, RULES)
+def model_leaves_its_input_alone(c: ModelingCase) -> None:
+    """Fitting and predicting do not change X or y."""
+    X, y = c.small[0][0].copy(deep=True), c.small[0][1].copy()
+    c.outputs(c.fit(X, y), X)
+    unchanged = X.equals(c.small[0][0]) and np.array_equal(y, c.small[0][1])
+    assert unchanged, "the model changed X or y in place; work on a copy"
+
+
+# ----------------------------------------------------------------------------------------------- post-processing
+
+
+@rule(POST_PROCESSING, RULES, every_setting=True)
+def predictions_have_the_form_of_the_task(c: PostProcessingCase) -> None:
+    """`transform(outputs)` returns one prediction per row in the form that the metric scores (labels of the user, class
+    probabilities that sum to 1, finite values, or rankings without doubles), also for a single row."""
+    post = c.fitted()
+    for outputs in (c.outputs, c.outputs[:1]):
+        check_predictions(c, post.transform(outputs), len(outputs))
+
+
+@rule(POST_PROCESSING, RULES)
+def confident_outputs_are_followed(c: PostProcessingCase) -> None:
+    """Where the outputs are certain, the predictions say the same: the certain class wins, larger values stay larger."""
+    post = c.new()
+    if hasattr(post, "fit"):
+        post.fit(c.certain, c.certain_targets)
+    predictions = np.asarray(post.transform(c.certain))
+    if c.form == "values":
+        rough, came = c.certain.reshape(len(c.certain), -1), predictions.reshape(len(predictions), -1).astype(float)
+        for i in range(rough.shape[1]):
+            strength = correlations(came[:, i : i + 1], rough[:, i])[0]
+            assert strength > 0.8, f"predictions do not follow the outputs of column {i} (correlation {strength:.2f})"
+        return
+    said = said_codes(c, predictions)
+    right = float(np.mean(said == c.certain_targets))
+    assert right > 0.95, (
+        f"of rows with certain outputs only {right:.0%} keep their class; is the order of classes, {c.classes[:6]}, kept?"
+    )
+
+
+@rule(POST_PROCESSING, RULES)
+def prediction_of_a_row_does_not_depend_on_its_neighbours(c: PostProcessingCase) -> None:
+    """A prediction depends on its own outputs alone: a single row, or the rows in reverse, give the same predictions."""
+    post = c.fitted()
+    whole = np.asarray(post.transform(c.outputs))
+    for rows, expected, what in (
+        (c.outputs[:1], whole[:1], "a single row"),
+        (c.outputs[::-1].copy(), whole[::-1], "the rows in reverse order"),
+    ):
+        got = np.asarray(post.transform(rows))
+        same = np.allclose(got, expected) if got.dtype.kind == "f" else np.array_equal(got, expected)
+        assert same, f"predictions for {what} differ from those among all rows"
+
+
+@rule(POST_PROCESSING, RULES)
+def post_processing_survives_extremes(c: PostProcessingCase) -> None:
+    """It works where outputs are exactly 0 or 1, where all rows are equal, and where `fit` sees few rows or a single
+    class."""
+    for outputs, targets, what in c.extremes:
+        try:
+            post = c.new()
+            if hasattr(post, "fit"):
+                post.fit(outputs, targets)
+            predictions = post.transform(outputs)
+        except Exception as error:
+            raise AssertionError(f"with {what}: {type(error).__name__}: {error}") from error
+        check_predictions(c, predictions, len(outputs))
+
+
+@rule(POST_PROCESSING, RULES)
+def post_processing_is_deterministic_and_leaves_its_input_alone(c: PostProcessingCase) -> None:
+    """Fitted twice it predicts the same, and it does not change the outputs or targets it is given."""
+    outputs, targets = c.outputs.copy(), c.codes.copy()
+    first = np.asarray(c.fitted().transform(c.outputs))
+    second = np.asarray(c.fitted().transform(c.outputs))
+    assert np.array_equal(first, second), "two fits on the same outputs predict differently"
+    assert np.array_equal(outputs, c.outputs) and np.array_equal(targets, c.codes), (
+        "outputs or targets were changed in place"
+    )

@@ -1,0 +1,205 @@
+"""Run: what a run folder holds, read from its events alone.
+
+Pure reader: `Run` never writes into the folder. Predictions run the exported program in an interpreter of its own.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from text_to_ml.errors import StoreError
+from text_to_ml.program import Candidate, Module, Stage, candidate_from_json, configuration_from_json, module_from_json
+from text_to_ml.search.study import Trial
+from text_to_ml.store import Event, RunFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def trial_from_json(data: Mapping[str, Any]) -> Trial:
+    """Inverse of the recorded form of a trial."""
+    fields = {k: v for k, v in data.items() if k != "configuration"}
+    fields["folds"] = tuple(fields.get("folds") or ())
+    fields["rescored"] = tuple(fields.get("rescored") or ())
+    return Trial(configuration=configuration_from_json(data["configuration"]), **fields)
+
+
+class Run:
+    """One run.
+
+    Attributes: ``folder``; ``program`` (path of program.py, None before hand-over); ``best`` (dict: trial, candidates,
+    values, validation, test); ``trials`` (DataFrame, one row per trial); ``metric``, ``direction``; ``summary()``.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        store = RunFolder.open(self.folder)
+        try:
+            self._events: list[Event] = list(store.events())
+        finally:
+            store.close()
+        if not any(e.kind == "started" for e in self._events):
+            raise StoreError(f"{self.folder}: the run never started; begin it anew.")
+
+    def events(self, *kinds: str) -> list[Event]:
+        """Recorded events of these kinds."""
+        return [e for e in self._events if e.kind in kinds]
+
+    def last(self, kind: str) -> Mapping[str, Any]:
+        """Payload of the newest event of a kind; empty if there is none."""
+        found = self.events(kind)
+        return found[-1].payload if found else {}
+
+    @property
+    def started(self) -> Mapping[str, Any]:
+        """What the run was started with: description, workspace, options, and the task as understood."""
+        return self.events("started")[0].payload
+
+    @property
+    def metric(self) -> str:
+        """Name of the metric."""
+        return str(self.started["understood"]["metric"])
+
+    @property
+    def direction(self) -> str:
+        """minimize or maximize."""
+        return str(self.started["understood"]["direction"])
+
+    @property
+    def finished(self) -> bool:
+        """True when a program was handed over."""
+        return bool(self.events("handed_over"))
+
+    @property
+    def program(self) -> Path | None:
+        """The exported program."""
+        name = self.last("handed_over").get("program")
+        return self.folder / str(name) if name else None
+
+    @cached_property
+    def records(self) -> list[Trial]:
+        """All ended trials, by number; finalists carry their fresh scores."""
+        trials = {e.payload["number"]: trial_from_json(e.payload) for e in self.events("trial", "finalist")}
+        return [trials[n] for n in sorted(trials)]
+
+    @cached_property
+    def leaderboard(self) -> list[Trial]:
+        """Finished trials, best first: finalists by all their scores, then the others."""
+        sign = 1.0 if self.direction == "minimize" else -1.0
+        finished = [t for t in self.records if t.state == "finished" and t.mean_score is not None]
+        chosen = self.last("handed_over").get("trial")
+        return sorted(
+            finished, key=lambda t: (t.number != chosen, not t.rescored, sign * (t.mean_score or 0.0), t.number)
+        )
+
+    def modules(self) -> dict[tuple[Stage, str], tuple[Candidate, Module | None]]:
+        """Every candidate that was generated: its verified module, or None where it was dropped."""
+        found = {}
+        for event in self.events("module"):
+            candidate = candidate_from_json(event.payload["candidate"])
+            data = event.payload["module"]
+            found[(candidate.stage, candidate.name)] = (candidate, module_from_json(data) if data else None)
+        return found
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The chosen program: candidates and values by stage, validation and test score."""
+        handed = self.last("handed_over")
+        if not handed:
+            return {}
+        configuration = configuration_from_json(handed["configuration"])
+        choices = {
+            str(s): {"candidate": c.candidate, "values": dict(c.values)} for s, c in configuration.choices.items()
+        }
+        return {"trial": handed["trial"], "validation": handed["validation"], "test": handed["test"], **choices}
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """One row per trial: number, origin, state, score, seconds, the candidates, and a column per hyperparameter."""
+        import pandas as pd
+
+        rows = []
+        for trial in self.records:
+            row: dict[str, Any] = {
+                "number": trial.number,
+                "origin": trial.origin,
+                "state": trial.state,
+                "score": trial.score,
+                "seconds": trial.seconds,
+                "cost": trial.cost,
+                "error": trial.error,
+            }
+            for stage, choice in trial.configuration.choices.items():
+                row[str(stage)] = choice.candidate
+                row |= {f"{stage}.{choice.candidate}.{k}": v for k, v in choice.values.items()}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Predict new rows with the exported program, in an interpreter of its own; trains it first where needed.
+
+        ``frame`` is laid out like the task's main table, targets may be absent. RuntimeError says why it failed.
+        """
+        if self.program is None:
+            raise StoreError(f"{self.folder}: no program was handed over yet. Continue with `text-to-ml resume`.")
+        import pandas as pd
+
+        reader = self.started["understood"]["reader"]
+        with tempfile.TemporaryDirectory() as name:
+            source, output = Path(name) / f"input{reader['suffix']}", Path(name) / "predictions.csv"
+            from text_to_ml.domains.tabular.miniature import write_table
+            from text_to_ml.task.values import Reader
+
+            write_table(frame, source, Reader(reader["function"], reader["options"]))
+            command = [sys.executable, str(self.program.resolve()), "predict", "--input", str(source)]
+            command += ["--output", str(output), "--model", str((self.folder / "model.joblib").resolve())]
+            command += ["--workspace", str(self.started["workspace"])]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise RuntimeError(f"{self.program.name} failed: {done.stderr.strip()[-2000:]}")
+            return pd.read_csv(output)
+
+    def summary(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        modules = self.modules()
+        handed, ended = self.last("handed_over"), self.last("finished")
+        return {
+            "run": str(self.folder),
+            "program": None if self.program is None else str(self.program),
+            "metric": self.metric,
+            "direction": self.direction,
+            "validation": handed.get("validation"),
+            "test": handed.get("test"),
+            "writer": self.started["options"]["model"],
+            "candidates": len(self.last("space").get("candidates", ())),
+            "verified": sum(module is not None for _, module in modules.values()),
+            "trials": len(self.records),
+            "cost": round(sum(t.cost for t in self.records), 4),
+            "llm_cost_usd": ended.get("llm_cost_usd", 0.0),
+            "seconds": ended.get("seconds"),
+            "best": {k: v for k, v in self.best.items() if k not in ("trial", "validation", "test")},
+        }
+
+    def __repr__(self) -> str:
+        data = self.summary()
+        return f"Run({str(self.folder)!r}, {self.metric}={data['validation']}, trials={data['trials']})"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{t.number}</td><td>{t.mean_score:.6g}</td><td>{escape(t.configuration.label())}</td>"
+            f"<td>{t.seconds:.1f}</td></tr>"
+            for t in self.leaderboard[:10]
+        )
+        data = self.summary()
+        head = f"<b>{escape(self.metric)}</b>: validation {data['validation']}, test {data['test']}, {data['trials']} trials"
+        return (
+            f"<div>{head}<br><code>{escape(str(data['program']))}</code><table><tr><th>trial</th><th>score</th>"
+            f"<th>program</th><th>seconds</th></tr>{rows}</table></div>"
+        )

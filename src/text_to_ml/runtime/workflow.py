@@ -1,0 +1,226 @@
+"""The workflow of a program: its three modules, their values and the facts of the task in one object.
+
+Copied into every program. Covers: encoding of targets, choice of samples, fitting and applying post-processing,
+cross-validation. Does not cover: how a domain fits a model (`fit_predict`, from the domain's runtime).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from text_to_ml.runtime.split import Split, final_test, folds
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """Everything a program consists of.
+
+    values: hyperparameters per stage ("data_preparation", "modeling", "post_processing"); classes: the user's labels in
+    class order, or the target names; files: name → path relative to the workspace.
+    """
+
+    load: Callable[..., Any]
+    data_preparation: Callable[..., Any]
+    build_model: Callable[..., Any]
+    post_processing: Callable[..., Any]
+    fit_predict: Callable[..., Any]
+    score: Callable[..., float]
+    values: dict[str, dict[str, Any]]
+    files: dict[str, str]
+    samples_file: str
+    targets: list[str]
+    classes: list[Any]
+    kind: str
+    form: str
+    split: Split
+    ids: list[str] = field(default_factory=list)
+    validation_file: str | None = None
+    test_file: str | None = None
+    seed: int = 0
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Labelled samples: ``codes`` has one row per entity; ``part`` is 0 (training), 1 (validation), 2 (test file)."""
+
+    samples: pd.DataFrame
+    codes: np.ndarray
+    part: np.ndarray
+    groups: np.ndarray | None = None
+    times: np.ndarray | None = None
+
+
+def normalise(samples: pd.DataFrame) -> pd.DataFrame:
+    """Give columns of mixed Python objects one type: text, with missing values kept."""
+    changed = {}
+    for position, dtype in enumerate(samples.dtypes):
+        if dtype.kind == "O" and str(dtype) == "object":
+            column = samples.iloc[:, position]
+            changed[samples.columns[position]] = column.map(str, na_action="ignore").astype("str")
+    return samples.assign(**changed) if changed else samples
+
+
+def entity_codes(samples: pd.DataFrame) -> np.ndarray:
+    """The number of each row's entity, entities counted in order of first appearance."""
+    return np.asarray(pd.factorize(samples.index)[0])
+
+
+def take(samples: pd.DataFrame, positions: np.ndarray) -> pd.DataFrame:
+    """The rows of the entities at these positions, in file order."""
+    return samples[np.isin(entity_codes(samples), positions)]
+
+
+def encode(targets: pd.DataFrame, classes: Sequence[Any], kind: str) -> np.ndarray:
+    """Raw targets → float array; class codes for classification. Missing or unknown values become NaN."""
+    if kind != "classification":
+        values = targets.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
+        return values[:, 0] if values.shape[1] == 1 and kind == "regression" else values
+    lookup = {str(label): code for code, label in enumerate(classes)}
+    column = targets.iloc[:, 0]
+    exact = column.map({label: float(code) for code, label in enumerate(classes)})
+    return exact.fillna(column.map(lambda v: lookup.get(str(v), np.nan))).to_numpy(dtype=float)
+
+
+def decode(predictions: np.ndarray, classes: Sequence[Any]) -> np.ndarray:
+    """User's labels → class codes, whatever the shape; ValueError for a label that is not a class."""
+    lookup = {str(label): code for code, label in enumerate(classes)}
+    flat = [lookup.get(str(value), -1) for value in np.asarray(predictions, dtype=object).ravel()]
+    if -1 in flat:
+        wrong = np.asarray(predictions, dtype=object).ravel()[flat.index(-1)]
+        raise ValueError(f"post-processing returned {wrong!r}, which is not one of the classes {list(classes)[:20]}")
+    return np.asarray(flat, dtype=int).reshape(np.shape(predictions))
+
+
+def load_labelled(w: Workflow, workspace: Path) -> Labelled:
+    """Load the training file, and the validation and test files where the task names them."""
+    paths = {name: workspace / path for name, path in w.files.items()}
+    extra = {w.validation_file, w.test_file} - {None}
+    base = {name: path for name, path in paths.items() if name not in extra}
+    frames, codes, parts = [], [], []
+    for part, name in ((0, w.samples_file), (1, w.validation_file), (2, w.test_file)):
+        if name is None:
+            continue
+        samples, targets = w.load({**base, w.samples_file: paths[name]})
+        if targets is None:
+            raise ValueError(f"{paths[name]}: has no target column {w.targets}, so it cannot be trained on or scored")
+        frames.append(normalise(samples))
+        codes.append(encode(targets, w.classes, w.kind))
+        parts.append(np.full(len(codes[-1]), part))
+    return join_parts(frames, codes, parts, w.split)
+
+
+def join_parts(frames: list[pd.DataFrame], codes: list[np.ndarray], parts: list[np.ndarray], split: Split) -> Labelled:
+    """Put the files' samples in one frame, entities kept apart, and leave out entities without a target."""
+    if len(frames) > 1:
+        frames = [f.set_axis([f"{i}:{e}" for e in f.index], axis=0) for i, f in enumerate(frames)]
+    samples, targets, part = pd.concat(frames), np.concatenate(codes), np.concatenate(parts)
+    known = np.isfinite(targets) if targets.ndim == 1 else np.isfinite(targets).all(axis=1)
+    samples, targets, part = take(samples, np.flatnonzero(known)), targets[known], part[known]
+    first = samples[~samples.index.duplicated()] if split.group or split.time else None
+    groups = pd.factorize(first[split.group])[0] if first is not None and split.group else None
+    times = None
+    if first is not None and split.time:
+        column = first[split.time]
+        times = (column if column.dtype.kind in "if" else pd.to_datetime(column, errors="coerce")).rank().to_numpy()
+    return Labelled(samples, targets, part, groups, times)
+
+
+def searchable(w: Workflow, data: Labelled) -> tuple[np.ndarray, np.ndarray]:
+    """Positions for the search and positions of the final test part."""
+    own = np.flatnonzero(data.part < 2)
+    if (data.part == 2).any():
+        return own, np.flatnonzero(data.part == 2)
+    training = np.flatnonzero(data.part == 0)
+    test = training[final_test(w.split, *split_facts(w, data, training))]
+    return np.setdiff1d(own, test), test
+
+
+def validation_folds(
+    w: Workflow, data: Labelled, own: np.ndarray, repeat: int = 0
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(training positions, validation positions) of each fold within ``own``; ``repeat`` > 0 gives fresh folds."""
+    if (data.part[own] == 1).any() and repeat == 0:
+        return [(own[data.part[own] == 0], own[data.part[own] == 1])]
+    return [(own[a], own[b]) for a, b in folds(w.split, *split_facts(w, data, own), repeat)]
+
+
+def split_facts(
+    w: Workflow, data: Labelled, rows: np.ndarray
+) -> tuple[int, np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    """What a split may know of the rows: how many, their classes, groups and times."""
+    strata = data.codes[rows] if w.kind == "classification" else None
+    groups = None if data.groups is None else data.groups[rows]
+    times = None if data.times is None else data.times[rows]
+    return len(rows), strata, groups, times
+
+
+def new_post_processing(w: Workflow) -> Any:
+    """An unfitted post-processing object with this workflow's values."""
+    return w.post_processing(list(w.classes), **w.values["post_processing"])
+
+
+def cross_fit(w: Workflow, outputs: list[np.ndarray], codes: list[np.ndarray]) -> list[np.ndarray]:
+    """Post-process each fold's outputs; what is to be fitted is fitted on the other folds only.
+
+    A single fold is cut in two halves, each post-processed by what was fitted on the other.
+    """
+    if not hasattr(w.post_processing, "fit"):
+        return [new_post_processing(w).transform(fold) for fold in outputs]
+    if len(outputs) == 1:
+        halves = [np.arange(start, len(codes[0]), 2) for start in (0, 1)]
+        pieces = cross_fit(w, [outputs[0][h] for h in halves], [codes[0][h] for h in halves])
+        order = np.argsort(np.concatenate(halves), kind="stable")
+        return [np.concatenate(pieces)[order]]
+    results = []
+    for fold in range(len(outputs)):
+        others = [i for i in range(len(outputs)) if i != fold]
+        post = new_post_processing(w)
+        post.fit(np.concatenate([outputs[i] for i in others]), np.concatenate([codes[i] for i in others]))
+        results.append(post.transform(outputs[fold]))
+    return results
+
+
+def scorable(w: Workflow, predictions: np.ndarray) -> np.ndarray:
+    """Predictions in the form that the metric takes: labels become class codes."""
+    if w.form in ("labels", "rankings") and w.kind == "classification":
+        return decode(predictions, w.classes)
+    values = np.asarray(predictions, dtype=float)
+    return values.ravel() if w.kind == "regression" and len(w.targets) == 1 else values
+
+
+def cross_validate(
+    w: Workflow, data: Labelled, own: np.ndarray
+) -> tuple[list[float], list[np.ndarray], list[np.ndarray]]:
+    """Scores of the folds, and the out-of-fold outputs and targets that post-processing is fitted on."""
+    outputs, codes = [], []
+    for train, validation in validation_folds(w, data, own):
+        result = w.fit_predict(w, data.samples, train, data.codes[train], [validation])
+        outputs.append(result[0])
+        codes.append(data.codes[validation])
+    predictions = cross_fit(w, outputs, codes)
+    scores = [float(w.score(c, scorable(w, p))) for c, p in zip(codes, predictions, strict=True)]
+    return scores, outputs, codes
+
+
+def evaluate(w: Workflow, workspace: Path) -> dict[str, Any]:
+    """Validation score (mean over folds) and the score on the final test part, as the search computed them."""
+    started = time.perf_counter()
+    data = load_labelled(w, workspace)
+    own, test = searchable(w, data)
+    scores, outputs, codes = cross_validate(w, data, own)
+    report: dict[str, Any] = {"validation": float(np.mean(scores)), "folds": scores, "test": None}
+    if len(test):
+        post = new_post_processing(w)
+        if hasattr(post, "fit"):
+            post.fit(np.concatenate(outputs), np.concatenate(codes))
+        raw = w.fit_predict(w, data.samples, own, data.codes[own], [test])[0]
+        report["test"] = float(w.score(data.codes[test], scorable(w, post.transform(raw))))
+    return {**report, "seconds": round(time.perf_counter() - started, 3)}

@@ -1,0 +1,187 @@
+"""The labelled data of a run on the host: loaded by generated code in a process of its own, split by us.
+
+`load` runs in the sandbox and leaves Arrow files; the host encodes the targets, draws the splits and writes, for every
+fold, the training targets alone. Held-out targets never reach a process that runs generated code.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from text_to_ml.assemble import Setting
+from text_to_ml.errors import TextToMLError
+from text_to_ml.runtime import job as jobs
+from text_to_ml.runtime.workflow import Labelled, encode, join_parts, searchable, validation_folds
+from text_to_ml.sandbox.base import Job, Limits, Sandbox
+
+
+class LoadError(Exception):
+    """`load` of a module failed on the real files: a record of generated code, caught by the evaluator."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Files of one fold, and its held-out targets (host only)."""
+
+    train: Path
+    targets: Path
+    held_out: Path
+    codes: np.ndarray
+    rows: int
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The data as one `load` gives it."""
+
+    key: str
+    samples: Path
+    data: Labelled
+    own: np.ndarray
+    test: np.ndarray
+
+
+def load_key(source: str) -> str:
+    """A digest of `load` and of everything at the top level that it reaches: equal keys load equal data."""
+    tree = ast.parse(source)
+    owners: dict[str, ast.stmt] = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            owners[node.name] = node
+        for part in ast.walk(node) if isinstance(node, ast.Assign | ast.AnnAssign) else ():
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                owners[part.id] = node
+    reached: dict[str, str] = {}
+    waiting = ["load"]
+    while waiting:
+        name = waiting.pop()
+        if name in reached or name not in owners:
+            continue
+        reached[name] = ast.dump(owners[name])
+        waiting += [n.id for n in ast.walk(owners[name]) if isinstance(n, ast.Name)]
+    return hashlib.sha256(repr(sorted(reached.items())).encode()).hexdigest()[:16]
+
+
+class DataStore:
+    """Loads, splits and keeps the data of a run; safe to call from several threads."""
+
+    def __init__(self, setting: Setting, sandbox: Sandbox, folder: Path, limits: Limits) -> None:
+        self.setting = setting
+        self.sandbox = sandbox
+        self.folder = folder
+        self.limits = limits
+        self._lock = threading.Lock()
+        self._loaded: dict[str, Loaded] = {}
+        self._folds: dict[tuple[str, int, float], list[Fold]] = {}
+        self._reference: Loaded | None = None
+
+    @property
+    def rows(self) -> int:
+        """Labelled entities that the search may use (0 before the first load)."""
+        return 0 if self._reference is None else len(self._reference.own)
+
+    def load(self, program: Path, preparation_source: str) -> Loaded:
+        """The data as this program's `load` gives it; the same text is run once. LoadError says what is wrong."""
+        key = load_key(preparation_source)
+        with self._lock:
+            if key not in self._loaded:
+                loaded = self._run(program, key)
+                self._check(loaded)
+                self._loaded[key] = loaded
+                self._reference = self._reference or loaded
+            return self._loaded[key]
+
+    def _check(self, loaded: Loaded) -> None:
+        expected = self.setting.task.rows
+        if self._reference is None:
+            if expected and len(loaded.data.codes) < 0.9 * expected:
+                raise LoadError(f"load gives {len(loaded.data.codes)} labelled entities, the files hold {expected}")
+            return
+        if not np.array_equal(loaded.data.codes, self._reference.data.codes):
+            raise LoadError("load gives other targets, or in another order, than the first verified load of this task")
+
+    def _run(self, program: Path, key: str) -> Loaded:
+        task = self.setting.task
+        names = {t.role: t.key for t in task.tables}
+        base = {t.key: str(t.path) for t in task.tables if t.role not in ("validation", "test")}
+        frames, codes, parts = [], [], []
+        for part, role in enumerate(("samples", "validation", "test")):
+            table = next((t for t in task.tables if t.role == role), None)
+            if table is None or (role == "test" and not set(task.targets) <= {c.name for c in table.columns}):
+                continue
+            scratch = self.folder / f"load-{key}-{role}"
+            scratch.mkdir(parents=True, exist_ok=True)
+            files = {**base, names["samples"]: str(table.path)}
+            payload = {"program": str(program), "files": files}
+            readable = (program, *(Path(p) for p in files.values()))
+            result = self.sandbox.run(
+                Job("text_to_ml.runtime.job:load_samples", payload, scratch, readable), self.limits
+            )
+            if not result.passed or not result.value["has_targets"]:
+                raise LoadError(f"load of {table.key}: {result.status} {result.error}\n{result.traceback}".strip())
+            frames.append(jobs.read_frame(scratch / "samples.feather").rename_axis(result.value["index_name"]))
+            targets = jobs.read_frame(scratch / "targets.feather")
+            codes.append(encode(targets, self._classes(), self.setting.kind))
+            parts.append(np.full(len(codes[-1]), part))
+        data = join_parts(frames, codes, parts, self.setting.split)
+        path = self.folder / f"samples-{key}.feather"
+        jobs.save_frame(data.samples, str(path))
+        own, test = searchable(self._workflow(), data)
+        return Loaded(key, path, data, own, test)
+
+    def _classes(self) -> list[Any]:
+        task = self.setting.task
+        return list(task.classes) if self.setting.kind == "classification" else list(task.targets)
+
+    def _workflow(self) -> Any:
+        """What the split functions read of a workflow."""
+        return SimpleNamespace(split=self.setting.split, kind=self.setting.kind)
+
+    def folds(self, loaded: Loaded, repeat: int = 0, fraction: float = 1.0) -> list[Fold]:
+        """The folds, written once; ``fraction`` < 1 trains on a part of each fold's training rows (nested parts)."""
+        with self._lock:
+            key = (loaded.key, repeat, fraction)
+            if key not in self._folds:
+                pairs = validation_folds(self._workflow(), loaded.data, loaded.own, repeat)
+                self._folds[key] = [
+                    self._write(f"{loaded.key}-r{repeat}-f{fraction:.4f}-{i}", loaded, self._thin(a, fraction, i), b)
+                    for i, (a, b) in enumerate(pairs)
+                ]
+            return self._folds[key]
+
+    def test_fold(self, loaded: Loaded) -> Fold | None:
+        """Training on all rows of the search, held out: the final test part; None where there is none."""
+        if not len(loaded.test):
+            return None
+        return self._write(f"{loaded.key}-test", loaded, loaded.own, loaded.test)
+
+    def _thin(self, train: np.ndarray, fraction: float, fold: int) -> np.ndarray:
+        if fraction >= 1.0:
+            return train
+        order = np.random.default_rng([self.setting.seed, 3, fold]).permutation(len(train))
+        kept: np.ndarray = np.sort(train[order[: max(20, int(len(train) * fraction))]])
+        return kept
+
+    def _write(self, name: str, loaded: Loaded, train: np.ndarray, held_out: np.ndarray) -> Fold:
+        folder = self.folder / "folds"
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {"train": train, "targets": loaded.data.codes[train], "held_out": held_out}
+        paths = {what: folder / f"{name}-{what}.npy" for what in arrays}
+        for what, array in arrays.items():
+            np.save(paths[what], array, allow_pickle=False)
+        codes = loaded.data.codes[held_out]
+        return Fold(paths["train"], paths["targets"], paths["held_out"], codes, len(held_out))
+
+
+def refuse_unusable(loaded: Loaded) -> None:
+    """TextToMLError where the data leaves nothing to learn from."""
+    if len(loaded.own) < 4:
+        raise TextToMLError(f"only {len(loaded.own)} labelled rows are left for the search; at least 4 are needed.")

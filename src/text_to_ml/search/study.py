@@ -1,0 +1,253 @@
+"""The study: ask → generate what is missing → evaluate → record, in parallel, until the budget ends (paper: Algorithm
+2).
+
+Knows nothing of who writes modules: it is given a function that delivers a verified module or None. Trials are
+numbered in the order they are asked; finished trials of an interrupted run are taken from the history and not run
+again.
+"""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+
+from text_to_ml.program import STAGES, Candidate, Configuration, Module, SearchSpace, Stage
+from text_to_ml.sandbox.base import Limits
+from text_to_ml.search.evaluation import Evaluation, Evaluator
+from text_to_ml.search.strategies import Observation, Proposal, Strategy
+
+FINALISTS = 5
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One evaluated configuration. ``state``: finished, failed, invalid (a module could not be had), stopped."""
+
+    number: int
+    configuration: Configuration
+    origin: str
+    state: str
+    score: float | None = None
+    folds: tuple[float, ...] = ()
+    error: str = ""
+    seconds: float = 0.0
+    fit_seconds: float = 0.0
+    cost: float = 1.0
+    rescored: tuple[float, ...] = ()
+
+    @property
+    def mean_score(self) -> float | None:
+        """Mean over all fold scores, fresh ones included."""
+        values = (*self.folds, *self.rescored)
+        return statistics.fmean(values) if values else self.score
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When to stop: ``deadline`` (time.monotonic, hand-over included) and the number of evaluations."""
+
+    deadline: float | None = None
+    evaluations: int | None = None
+
+    def left(self) -> float:
+        """Seconds until the deadline; infinite without one."""
+        return float("inf") if self.deadline is None else self.deadline - time.monotonic()
+
+
+@dataclass
+class Study:
+    """A search over one space.
+
+    deliver   (candidate) → verified module, or None when the candidate was dropped
+    record    called with every ended trial, in the thread that ran it
+    """
+
+    space: SearchSpace
+    strategy: Strategy
+    evaluator: Evaluator
+    deliver: Callable[[Candidate], Module | None]
+    record: Callable[[Trial], None]
+    minimize: bool
+    workers: int = 2
+    limits: Limits = field(default_factory=Limits)
+    trials: dict[int, Trial] = field(default_factory=dict)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Condition()
+        self._next = 0
+        self._modules: dict[tuple[Stage, str], Future[Module | None]] = {}
+
+    # ------------------------------------------------------------------------------------------------ the loop
+
+    def run(self, budget: Budget) -> None:
+        """Search until the budget is spent or `stop` is set; running trials are cancelled at the deadline."""
+        timer = threading.Thread(target=self._watch, args=(budget,), daemon=True)
+        timer.start()
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="trial") as pool:
+            done = wait([pool.submit(self._work, budget) for _ in range(self.workers)]).done
+        self.stop.set()
+        timer.join()
+        for future in done:
+            future.result()
+
+    def _watch(self, budget: Budget) -> None:
+        while not self.stop.wait(0.1):
+            if budget.left() <= self.reserve():
+                self.stop.set()
+
+    def _work(self, budget: Budget) -> None:
+        try:
+            while not self.stop.is_set():
+                asked = self._ask(budget)
+                if asked is None:
+                    return
+                number, proposal = asked
+                trial = self._try(number, proposal)
+                if trial.state == "stopped":
+                    return
+                with self._lock:
+                    self.trials[number] = trial
+                    self._lock.notify_all()
+                self.record(trial)
+        except BaseException:
+            self.stop.set()
+            raise
+
+    def _ask(self, budget: Budget) -> tuple[int, Proposal] | None:
+        with self._lock:
+            while not self.stop.is_set():
+                while self._next in self.trials:
+                    self._next += 1
+                running = self._next - len([n for n in self.trials if n < self._next])
+                spent = self.cost() + running
+                if budget.evaluations is not None and spent >= budget.evaluations:
+                    if not running:
+                        return None
+                    self._lock.wait(0.2)
+                    continue
+                proposal = self.strategy.ask(self._next, self.space, self.history())
+                if proposal is not None:
+                    self._next += 1
+                    return self._next - 1, proposal
+                self._lock.wait(0.2)
+        return None
+
+    def _try(self, number: int, proposal: Proposal) -> Trial:
+        started = time.perf_counter()
+        modules = self.modules(proposal.configuration)
+        base = Trial(number, proposal.configuration, proposal.origin, "invalid", cost=0.0)
+        if modules is None:
+            if self.stop.is_set():
+                return replace(base, state="stopped")
+            return replace(base, error="a module of it was dropped", seconds=time.perf_counter() - started)
+        result = self.evaluator.evaluate(
+            modules, proposal.configuration, name=str(number), cancel=self.stop, limits=self.limits
+        )
+        if result.score is None and self.stop.is_set():
+            return replace(base, state="stopped")
+        return Trial(
+            number,
+            proposal.configuration,
+            proposal.origin,
+            "finished" if result.score is not None else "failed",
+            result.score,
+            result.folds,
+            result.error,
+            time.perf_counter() - started,
+            result.fit_seconds,
+            proposal.budget,
+        )
+
+    def modules(self, configuration: Configuration) -> dict[Stage, Module] | None:
+        """The verified modules of a configuration, generated when first wanted (Algorithm 2, lines 11-15)."""
+        found = {}
+        for stage in STAGES:
+            name = configuration.choices[stage].candidate
+            with self._lock:
+                future = self._modules.get((stage, name))
+                mine = future is None
+                if future is None:
+                    future = self._modules[(stage, name)] = Future()
+            if mine:
+                try:
+                    future.set_result(self.deliver(self.space.find(stage, name)))
+                except BaseException as error:
+                    future.set_exception(error)
+            module = future.result()
+            if module is None:
+                return None
+            found[stage] = module
+        return found
+
+    # ----------------------------------------------------------------------------------------------- reading it
+
+    def loss(self, score: float | None) -> float:
+        """Lower is better; infinite for a failed trial."""
+        if score is None:
+            return float("inf")
+        return score if self.minimize else -score
+
+    def history(self) -> list[Observation]:
+        """What the strategy sees, by trial number."""
+        with self._lock:
+            ended = sorted(self.trials.items())
+        return [Observation(n, t.configuration, self.loss(t.score), t.cost) for n, t in ended]
+
+    def cost(self) -> float:
+        """Spent so far, in full evaluations."""
+        return sum(t.cost for t in list(self.trials.values()))
+
+    def ranked(self) -> list[Trial]:
+        """Finished trials, best first, equal configurations once; ties go to the faster program."""
+        seen: set[str] = set()
+        result = []
+        finished = [t for t in list(self.trials.values()) if t.state == "finished"]
+        for trial in sorted(finished, key=lambda t: (self.loss(t.score), t.seconds, t.number)):
+            if trial.configuration.key not in seen:
+                seen.add(trial.configuration.key)
+                result.append(trial)
+        return result
+
+    def reserve(self) -> float:
+        """Seconds that re-scoring the finalists and handing over will take, from what their trials took."""
+        best = self.ranked()[:FINALISTS]
+        if not best:
+            return 4.0
+        rescoring = sum(t.seconds for t in best) / self.workers + max(t.seconds for t in best) / 2
+        return 4.0 + rescoring + 1.6 * max(t.seconds for t in best)
+
+    # --------------------------------------------------------------------------------------------- the finalists
+
+    def rescore(self, budget: Budget, finalists: int = FINALISTS) -> list[Trial]:
+        """Score the best trials again on fresh folds, in parallel; best first by the mean of all fold scores."""
+        best = self.ranked()[:finalists]
+
+        def again(trial: Trial) -> Trial:
+            if trial.rescored or budget.left() < 3.0 + 1.6 * trial.seconds:
+                return trial
+            modules = self.modules(trial.configuration)
+            assert modules is not None
+            result = self.evaluator.evaluate(
+                modules, trial.configuration, name=f"again-{trial.number}", repeat=1, limits=self.limits
+            )
+            return replace(trial, rescored=result.folds)
+
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="finalist") as pool:
+            scored = list(pool.map(again, best))
+        complete = [t for t in scored if t.rescored] or scored
+        return sorted(complete, key=lambda t: (self.loss(t.mean_score), t.seconds, t.number))
+
+
+def evaluation_of(trial: Trial, evaluator: Evaluator, modules: Mapping[Stage, Module]) -> Evaluation:
+    """Evaluate a trial's configuration once more, for its outputs (the same folds, so the same score)."""
+    return evaluator.evaluate(modules, trial.configuration, name=f"outputs-{trial.number}")
+
+
+def noise(folds: Sequence[float]) -> float | None:
+    """Standard error of the mean over folds; None for fewer than two."""
+    return statistics.stdev(folds) / len(folds) ** 0.5 if len(folds) > 1 else None
