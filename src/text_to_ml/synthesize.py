@@ -65,16 +65,18 @@ def synthesize(
     if on_event is not None:
         store.listen(on_event)
     domain = get_domain(understood.domain)
-    work = store.folder / "work"
+    work = (store.folder / "work").resolve()
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
     box = open_sandbox(
         options.sandbox,
         preload=domain.preload(),
-        readable=[*understood.files.values(), store.folder.resolve()],
-        lanes=options.workers,
+        readable=list(understood.files.values()),
+        writable=[work],
     )
     try:
         deadline = None if options.seconds is None else began + options.seconds
-        search(understood, options, store, box, work.resolve(), Budget(deadline, options.evaluations), stop)
+        search(understood, options, store, box, work, Budget(deadline, options.evaluations), stop)
         store.append("finished", {"seconds": round(clock.monotonic() - began, 2), "llm_cost_usd": 0.0})
     finally:
         box.close()
