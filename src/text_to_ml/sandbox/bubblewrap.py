@@ -14,10 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-FLAGS = (
-    "--unshare-user --unshare-pid --unshare-net --unshare-ipc --unshare-uts --unshare-cgroup-try --die-with-parent "
-    "--uid 1000 --gid 1000 --cap-drop ALL --disable-userns --proc /proc --dev /dev"
-).split()
+FLAGS = ["--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", "--disable-userns", "--proc", "/proc", "--dev", "/dev"]
 
 
 def available() -> str:

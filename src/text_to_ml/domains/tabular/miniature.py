@@ -36,7 +36,9 @@ def facts(task: Task, workspace: Path) -> dict[str, Any]:
         known = pd.unique(cut[task.entity])
         cut_labels = labels[labels[task.entity].isin(known)]
     files = {samples_table.key: write_table(cut, full / samples_table.key, samples_table.reader)}
-    without = cut.drop(columns=[c for c in task.targets if c in cut.columns])
+    inside = [c for c in task.targets if c in cut.columns]
+    headless = samples_table.reader.options.get("header", 0) is None
+    without = cut.assign(**dict.fromkeys(inside)) if headless else cut.drop(columns=inside)
     bare_files = {samples_table.key: write_table(without, bare / samples_table.key, samples_table.reader)}
     if labels_table is not None and cut_labels is not None:
         files[labels_table.key] = write_table(cut_labels, full / labels_table.key, labels_table.reader)

@@ -1,0 +1,172 @@
+"""Files: which tables belong to a task, what each is for, and whether several rows make one entity."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from text_to_ml.errors import AmbiguousTaskError, DataError, did_you_mean
+from text_to_ml.task.profile import profile_table
+from text_to_ml.task.reading import duplicate_names, find_reader, is_table, read_table
+from text_to_ml.task.values import Description, Reader, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILE_NAME = re.compile(
+    r"[\w][\w./ -]*?\.(?:csv|tsv|txt|dat|data|parquet|pq|xlsx|xls|jsonl|ndjson|json)(?:\.(?:gz|zip|bz2|xz))?\b"
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The tables of a task: ``tables[0]`` is the main one; ``labels`` the frame of targets where they lie apart."""
+
+    tables: tuple[Table, ...]
+    samples: pd.DataFrame
+    labels: pd.DataFrame | None
+    entity: str | None
+    test_columns: tuple[str, ...] | None
+    notes: tuple[str, ...]
+
+
+@dataclass
+class Read:
+    """One file that has been read."""
+
+    key: str
+    path: Path
+    reader: Reader
+    frame: pd.DataFrame
+
+
+def named_files(description: Description, workspace: Path) -> list[str]:
+    """Keys of the table files that the description names and the workspace holds; DataError for one that is not there."""
+    text = "\n".join(
+        t for t in (description.files, description.input_data, str(description.options.get("files", ""))) if t
+    )
+    here = sorted(p.relative_to(workspace).as_posix() for p in workspace.rglob("*") if p.is_file() and is_table(p))
+    named: list[str] = []
+    lost: list[str] = []
+    for match in FILE_NAME.findall(text):
+        name = match.strip().lstrip("./")
+        tail = name.split(" ")[-1]
+        found = [k for k in here if k in (name, tail) or k.endswith("/" + name) or k.endswith("/" + tail)]
+        if found and found[0] not in named:
+            named.append(found[0])
+        elif not found:
+            lost.append(tail)
+    if lost:
+        holds = f" It holds {', '.join(here[:8])}." if here else " It holds no table."
+        raise DataError(
+            f"{lost[0]}: is named in the task but not in {workspace}.{holds}{did_you_mean(lost[0], here)}"
+            " Put it there, or mend the Files section."
+        )
+    chosen = named or [k for k in here if "/" not in k or len(here) == 1]
+    if not chosen:
+        raise DataError(
+            f"{workspace}: holds no table (CSV, TSV, Parquet, Excel, JSON lines). Put the task's files there."
+        )
+    return chosen
+
+
+def find_files(description: Description, workspace: Path) -> Found:
+    """Read the task's tables and give each its role."""
+    keys = named_files(description, workspace)
+    reads = []
+    for key in keys:
+        path = workspace / key
+        reader = find_reader(path, description.options)
+        doubled = duplicate_names(path, reader)
+        if doubled:
+            raise DataError(
+                f"{key}: the column name {doubled[0]!r} stands more than once in its header. Rename one of them."
+            )
+        reads.append(Read(key, path.resolve(), reader, read_table(path, reader)))
+    roles = {role: str(description.options[role]) for role in ("validation", "test") if role in description.options}
+    for role, key in roles.items():
+        if key not in keys:
+            raise DataError(
+                f"{role}: {key!r} is not among the task's files {', '.join(keys)}.{did_you_mean(key, keys)}"
+            )
+    validation = _by_role(
+        reads, roles, "validation", r"(^|[^a-z])valid(ation)?([^a-z]|$)|(^|[^a-z])(val|dev)([^a-z]|$)"
+    )
+    test = _by_role(reads, roles, "test", r"(^|[^a-z])test([^a-z]|$)")
+    rest = [r for r in reads if r is not validation and r is not test and "sample_submission" not in r.key.casefold()]
+    if not rest:
+        raise DataError(f"{', '.join(keys)}: no file is left to train on. Name the training file in the Files section.")
+    main, labels, entity, others = _main(description, rest)
+    notes = []
+    tables = [_table(main, "samples")]
+    if labels is not None:
+        tables.append(_table(labels, "labels"))
+        notes.append(f"targets are in {labels.key}, joined to {main.key} by {entity}.")
+    if entity is not None:
+        entities = main.frame[entity].nunique()
+        notes.append(f"{main.key} holds several rows for one {entity}: {len(main.frame)} rows, {entities} entities.")
+    for extra, role in ((validation, "validation"), (test, "test")):
+        if extra is not None:
+            tables.append(_table(extra, role))
+    tables += [_table(o, "other") for o in others]
+    columns = tuple(map(str, test.frame.columns)) if test is not None else None
+    return Found(tuple(tables), main.frame, None if labels is None else labels.frame, entity, columns, tuple(notes))
+
+
+def _table(read: Read, role: str) -> Table:
+    return profile_table(read.frame, read.key, read.path, role, read.reader)
+
+
+def _by_role(reads: list[Read], roles: dict[str, str], role: str, pattern: str) -> Read | None:
+    if role in roles:
+        return next(r for r in reads if r.key == roles[role])
+    found = [r for r in reads if re.search(pattern, Path(r.key).name.split(".")[0].casefold().replace("_", " "))]
+    return found[0] if len(found) == 1 and len(reads) > 1 else None
+
+
+def _main(description: Description, reads: list[Read]) -> tuple[Read, Read | None, str | None, list[Read]]:
+    """The main table, the labels table, the entity column, and what is left."""
+    given = description.options.get("entity")
+    if len(reads) == 1:
+        main = reads[0]
+        if given is not None:
+            _require(str(given), main)
+            return main, None, str(given), []
+        return main, None, None, []
+    pairs = []
+    for main in reads:
+        for labels in reads:
+            if main is labels or labels.frame.shape[1] >= main.frame.shape[1]:
+                continue
+            shared = [c for c in labels.frame.columns if c in main.frame.columns]
+            keys = [c for c in shared if labels.frame[c].is_unique and labels.frame[c].notna().all()]
+            if given is not None:
+                keys = [k for k in keys if k == given]
+            outside = [c for c in labels.frame.columns if c not in main.frame.columns]
+            if keys and outside:
+                pairs.append((main, labels, str(keys[0])))
+    named = [p for p in pairs if re.search(r"label|target|truth|answer|outcome", p[1].key, re.I)]
+    chosen = named if len(named) == 1 else pairs
+    if len(chosen) == 1:
+        main, labels, key = chosen[0]
+        joined = labels.frame[key].isin(main.frame[key])
+        if not joined.any():
+            raise DataError(
+                f"{labels.key}: no value of {key!r} is found in {main.key}; the two files cannot be joined."
+            )
+        return main, labels, key, [r for r in reads if r is not main and r is not labels]
+    training = [r for r in reads if re.search(r"train", r.key, re.I)]
+    if len(training) == 1:
+        return training[0], None, None if given is None else str(given), [r for r in reads if r is not training[0]]
+    names = ", ".join(r.key for r in reads)
+    raise AmbiguousTaskError(
+        f"which file is the training table? There are {names}. Name it alone in the Files section, or rename it to train.csv."
+    )
+
+
+def _require(name: str, read: Read) -> None:
+    names = [str(c) for c in read.frame.columns]
+    if name not in names:
+        raise DataError(f"entity: {name!r} is not a column of {read.key}.{did_you_mean(name, names)}")

@@ -1,0 +1,225 @@
+"""Reading: find how a table file is to be read, as a pandas call that generated programs repeat word for word.
+
+CSV with any separator, encoding and header; Parquet; Excel; JSON lines; gz and zip. A `Reader` holds only options that
+differ from pandas' defaults. Nothing is guessed twice: `read_table` is exactly the call that the Reader names.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from text_to_ml.errors import DataError
+from text_to_ml.task.values import Reader
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".data", ".parquet", ".pq", ".xlsx", ".xls", ".json", ".jsonl", ".ndjson")
+MISSING = ("?", "-", "--", ".", "missing", "unknown?")
+SAMPLE_BYTES = 1 << 20
+SEPARATORS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|", "space": r"\s+", "\\t": "\t"}
+
+
+def is_table(path: Path) -> bool:
+    """True for a file name that a table may have (compression left out of account)."""
+    name = path.name.lower()
+    for packed in (".gz", ".zip", ".bz2", ".xz"):
+        name = name.removesuffix(packed)
+    return name.endswith(SUFFIXES)
+
+
+def find_reader(path: Path, options: Mapping[str, Any] | None = None) -> Reader:
+    """How to read this file. ``options``: separator, encoding, header of the front matter. DataError says what is wrong."""
+    given = options or {}
+    if not path.is_file():
+        raise DataError(f"{path}: no such file. Put it into the workspace, or mend its name in the task.")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: is empty (0 bytes). Give a file that holds rows.")
+    name = path.name.lower()
+    if name.endswith((".parquet", ".pq")):
+        return Reader("read_parquet")
+    if name.endswith((".xlsx", ".xls")):
+        return Reader("read_excel")
+    if re.search(r"\.(json|jsonl|ndjson)(\.|$)", name):
+        head = sample(path)[:1]
+        return Reader("read_json", {} if head == b"[" else {"lines": True})
+    return csv_reader(path, sample(path), given)
+
+
+def sample(path: Path) -> bytes:
+    """The first mebibyte, unpacked."""
+    import bz2
+    import gzip
+    import lzma
+    import zipfile
+
+    try:
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                members = [n for n in archive.namelist() if not n.endswith("/") and not n.startswith("__MACOSX")]
+                if len(members) != 1:
+                    raise DataError(f"{path}: holds {len(members)} files. Unpack it, or leave one table in it.")
+                with archive.open(members[0]) as member:
+                    return member.read(SAMPLE_BYTES)
+        opener = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(path.suffix)
+        if opener is not None:
+            with opener(path, "rb") as stream:
+                return bytes(stream.read(SAMPLE_BYTES))  # type: ignore[arg-type]
+        with path.open("rb") as stream:
+            return stream.read(SAMPLE_BYTES)
+    except (OSError, EOFError, zipfile.BadZipFile, lzma.LZMAError) as error:
+        raise DataError(f"{path}: cannot be read ({error}).") from error
+
+
+def find_encoding(path: Path, data: bytes, given: str | None) -> str:
+    """utf-8, utf-8-sig, utf-16 or cp1252/latin-1; DataError for binary data."""
+    if given:
+        return given
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if b"\0" in data:
+        raise DataError(f"{path}: is a binary file, not a table of text. Save it as CSV, Parquet or Excel.")
+    if data.startswith(b"\xef\xbb\xbf"):
+        return "utf-8-sig"
+    try:
+        data.decode("utf-8")
+        whole = True
+    except UnicodeDecodeError as error:
+        whole = error.start > len(data) - 4 and len(data) == SAMPLE_BYTES
+    if whole:
+        return "utf-8"
+    control = sum(b < 9 or 13 < b < 32 for b in data[:4096])
+    if control > len(data[:4096]) * 0.02:
+        raise DataError(f"{path}: is a binary file, not a table of text. Save it as CSV, Parquet or Excel.")
+    try:
+        data.decode("cp1252")
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "cp1252"
+
+
+def csv_reader(path: Path, data: bytes, given: Mapping[str, Any]) -> Reader:
+    """Separator, encoding, header, missing markers, decimal comma of a text table."""
+    options: dict[str, Any] = {}
+    encoding = find_encoding(path, data, given.get("encoding"))
+    if encoding != "utf-8":
+        options["encoding"] = encoding
+    text = data.decode(encoding, errors="ignore")
+    if not text.strip():
+        raise DataError(f"{path}: holds no rows, only blank lines.")
+    separator = str(given["separator"]) if given.get("separator") else find_separator(text)
+    separator = SEPARATORS.get(separator, separator)
+    if separator != ",":
+        options["sep"] = separator
+    rows = head_rows(text, separator, whole=len(data) < SAMPLE_BYTES)
+    if not has_header(rows, given.get("header")):
+        options["header"] = None
+        options["names"] = [f"column_{i + 1}" for i in range(max(len(row) for row in rows[:200]))]
+    decimals = [cell for row in rows[1:] for cell in row if re.fullmatch(r"\s*-?\d{1,12},\d+\s*", cell)]
+    if separator != "," and decimals and not any(re.fullmatch(r"\s*-?\d+\.\d+\s*", c) for row in rows[1:] for c in row):
+        options["decimal"] = ","
+    markers = sorted({c.strip() for row in rows[1:] for c in row} & set(MISSING))
+    if markers:
+        options["na_values"] = markers
+    if separator in (",", ";", "|", "\t") and any(cell != cell.lstrip() for row in rows[:50] for cell in row):
+        options["skipinitialspace"] = True
+    return Reader("read_csv", options)
+
+
+def find_separator(text: str) -> str:
+    """The separator that gives the same number of fields on most lines, quotes respected."""
+    best, best_rank = ",", (0.0, 0)
+    for separator in (",", "\t", ";", "|"):
+        widths = [len(row) for row in head_rows(text, separator, whole=False)[:200] if row]
+        if not widths:
+            continue
+        common = max(set(widths), key=widths.count)
+        share = widths.count(common) / len(widths)
+        if common > 1 and (share, common) > best_rank:
+            best, best_rank = separator, (round(share, 2), common)
+    if best_rank[1] == 0:
+        lines = [line.split() for line in text.splitlines()[:50] if line.strip()]
+        if len(lines) > 1 and len(lines[0]) > 1 and len({len(line) for line in lines}) == 1:
+            return r"\s+"
+    return best
+
+
+def head_rows(text: str, separator: str, whole: bool) -> list[list[str]]:
+    """Parsed rows of a sample; the last one is left out where the sample may have cut it."""
+    if separator == r"\s+":
+        rows = [line.split() for line in text.splitlines() if line.strip()]
+    else:
+        csv.field_size_limit(1 << 27)
+        try:
+            rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row]
+        except csv.Error:
+            rows = [line.split(separator) for line in text.splitlines() if line]
+    return (rows if whole or len(rows) < 2 else rows[:-1])[:2000]
+
+
+def number_like(cell: str) -> bool:
+    """True for a number or a missing marker."""
+    text = cell.strip().replace(",", ".")
+    if text in ("", *MISSING) or text.casefold() in ("na", "nan", "null", "none", "n/a"):
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def has_header(rows: list[list[str]], given: Any) -> bool:
+    """True where the first row names the columns. ``given``: the front matter's word."""
+    if given is not None:
+        return str(given).casefold() not in ("no", "none", "false", "0 rows", "absent")
+    if len(rows) < 2:
+        return True
+    first, rest = rows[0], rows[1:200]
+    if any(re.fullmatch(r"\s*[-+]?\d*[.,]?\d+(e[-+]?\d+)?\s*", c, re.I) for c in first):
+        return all(re.fullmatch(r"\s*\d+\s*", c) for c in first) and len(set(first)) == len(first) and first == [
+            str(int(first[0]) + i) for i in range(len(first))
+        ]  # fmt: skip
+    columns = range(min(len(first), *(len(row) for row in rest)))
+    if any(all(number_like(row[i]) for row in rest) and first[i].strip() for i in columns):
+        return True
+    # all text: a header's names appear nowhere in their columns
+    repeated = sum(first[i] in {row[i] for row in rest} for i in columns)
+    return repeated <= len(columns) * 0.2
+
+
+def read_table(path: Path, reader: Reader, rows: int | None = None) -> pd.DataFrame:
+    """Read a table; ``rows``: the first rows only. DataError for what pandas cannot read, duplicate names, no rows."""
+    import pandas as pd
+
+    options = dict(reader.options)
+    if rows is not None and (reader.function == "read_csv" or options.get("lines")):
+        options["nrows"] = rows
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pd.errors.DtypeWarning)
+            frame: pd.DataFrame = getattr(pd, reader.function)(path, **options)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise DataError(f"{path}: cannot be read as a table by pandas.{reader.function} ({reason}).") from error
+    if rows is not None:
+        frame = frame.head(rows)
+    if not len(frame):
+        raise DataError(f"{path}: holds no rows below its header. Give a file that holds rows.")
+    return frame
+
+
+def duplicate_names(path: Path, reader: Reader) -> list[str]:
+    """Column names that the header of a text table holds more than once."""
+    if reader.function != "read_csv" or reader.options.get("header", 0) is None:
+        return []
+    text = sample(path).decode(reader.options.get("encoding", "utf-8"), errors="ignore")
+    rows = head_rows(text, reader.options.get("sep", ","), whole=False)
+    names = [c.strip() for c in rows[0]] if rows else []
+    return sorted({n for n in names if n and names.count(n) > 1})

@@ -1,0 +1,265 @@
+"""Understand: from a description and a folder to a `Task` — files and their roles, targets, category, metric, split.
+
+What is ambiguous is asked for in an error that names the candidates and the line to add to the task.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from text_to_ml.errors import DataError, OptionError, TaskError, did_you_mean
+from text_to_ml.metrics import check_fits, default_metric, find_metric, get_metric, load_metric
+from text_to_ml.task.files import Found, find_files
+from text_to_ml.task.targets import find_targets
+from text_to_ml.task.values import Category, Column, Description, Domain, Form, Table, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+POSITIVE = ("1", "yes", "true", "positive", "y", "t", "malignant", "churn", "default", "fraud", "spam", "sick", "dead")
+MAX_CLASSES = 1000
+
+
+def understand(description: Description, workspace: Path) -> Task:
+    """The task as it is understood; raises DataError, TaskError or AmbiguousTaskError with the cure."""
+    domain = domain_of(description, workspace)
+    if domain is not Domain.TABULAR:
+        raise OptionError(
+            f"{description.name}: is a {domain} task; tables are supported so far. If it is a table, say 'domain: tabular' "
+            "in the front matter."
+        )
+    found = find_files(description, workspace)
+    notes = list(found.notes)
+    targets = find_targets(description, found)
+    frame = found.labels if found.labels is not None else found.samples
+    frame = frame.dropna(subset=list(targets), how="any") if set(targets) <= set(frame.columns) else frame
+    if not len(frame):
+        raise DataError(f"{found.tables[0].key}: every value of the target {', '.join(targets)} is missing.")
+    category = category_of(description, frame[list(targets)])
+    classes = classes_of(description, category, frame[targets[0]]) if category.is_classification else ()
+    check_targets(category, frame[list(targets)], classes, found.tables[0].key)
+    metric, options = metric_of(description, workspace, category)
+    options = {**options, **numbers_of(description.options.get("metric_options"))}
+    check_fits(get_metric(metric, **options) if not metric.endswith(".py") else load_metric(Path(metric)), category)
+    entity = found.entity
+    rows = int(frame[entity].nunique()) if entity is not None else len(frame)
+    if rows < 4:
+        raise DataError(
+            f"{found.tables[0].key}: only {rows} labelled rows; a model cannot be fitted and scored on fewer than 4."
+        )
+    ids = ids_of(description, found, targets)
+    text = whole_text(description)
+    group, time = column_option(description, "group", found), column_option(description, "time", found)
+    if classes:
+        counts = frame[targets[0]].map(str).value_counts()
+        rare = [str(c) for c in counts[counts < 2].index]
+        if rare:
+            notes.append(f"classes with a single row: {', '.join(rare[:8])}; they cannot be both learnt and scored.")
+    if time is None and re.search(r"chronolog|in time order|future", text, re.I):
+        dates = [c.name for c in found.tables[0].columns if c.kind == "date"]
+        if len(dates) == 1:
+            time = dates[0]
+            notes.append(f"rows are split by time, in the order of {time}, as the text asks for the future.")
+    form = Form.VALUES if metric.endswith(".py") and category.is_regression else form_of(metric, options)
+    return Task(
+        description.name, description, workspace.resolve(), domain, category, found.tables, targets, classes, metric, form,
+        options, entity, ids, group, time, rows, tuple(notes),
+    )  # fmt: skip
+
+
+def form_of(metric: str, options: Mapping[str, Any]) -> Form:
+    """The form of prediction that the metric scores."""
+    return (load_metric(Path(metric)) if metric.endswith(".py") else get_metric(metric, **options)).form
+
+
+def whole_text(description: Description) -> str:
+    """All sections."""
+    parts = (description.input_data, description.output_data, description.objective, description.files)
+    return "\n".join(parts)
+
+
+def domain_of(description: Description, workspace: Path) -> Domain:
+    """Tabular unless the description says images or texts."""
+    given = description.options.get("domain")
+    if given is not None:
+        if given not in list(Domain):
+            raise TaskError(
+                f"domain {given!r}: is not one of {', '.join(Domain)}.{did_you_mean(str(given), list(Domain))}"
+            )
+        return Domain(given)
+    start = description.input_data.strip().casefold()
+    if re.match(r"(tabular|table|csv)", start):
+        return Domain.TABULAR
+    if re.match(r"\W*(images?|photos?|pictures?)\b", start) or re.search(r"\b(images|photos|pictures) of\b", start):
+        return Domain.VISION
+    if re.match(r"\W*(texts?|essays?|reviews?|documents?|sentences?|news)\b", start):
+        return Domain.TEXT
+    return Domain.TABULAR
+
+
+def category_of(description: Description, targets: pd.DataFrame) -> Category:
+    """From the front matter, the number of target columns, and their values."""
+    given = description.options.get("category")
+    if given is not None:
+        names = {str(c): c for c in Category} | {c.name.casefold(): c for c in Category} | {
+            "classification": Category.MULTICLASS, "multiclass": Category.MULTICLASS, "regression": Category.REGRESSION,
+            "binary": Category.BINARY, "multilabel": Category.MULTILABEL,
+        }  # fmt: skip
+        key = str(given).casefold()
+        if key not in names:
+            raise TaskError(f"category {given!r}: is not known.{did_you_mean(key, list(names))}")
+        chosen = names[key]
+        if chosen is Category.MULTICLASS and targets.iloc[:, 0].nunique() == 2:
+            return Category.BINARY
+        return Category.MULTIOUTPUT_REGRESSION if chosen is Category.REGRESSION and targets.shape[1] > 1 else chosen
+    if targets.shape[1] > 1:
+        binary = all(set(map(str, targets[c].unique())) <= {"0", "1", "0.0", "1.0", "True", "False"} for c in targets)
+        return Category.MULTILABEL if binary else Category.MULTIOUTPUT_REGRESSION
+    column = targets.iloc[:, 0]
+    distinct = column.nunique()
+    text = f"{description.output_data} {description.objective} {description.metric}".casefold()
+    if column.dtype.kind not in "iufb" or column.dtype.kind == "b":
+        return Category.BINARY if distinct == 2 else Category.MULTICLASS
+    named = find_metric(description.metric)
+    says_number = bool(re.search(r"regression|real number|continuous|how (much|many)|price|amount of", text))
+    says_class = bool(re.search(r"classif|class label|categor|probabilit|species|which of", text))
+    if named is not None:
+        fits = get_metric(named[0], **named[1]).categories
+        says_number |= Category.BINARY not in fits and Category.MULTICLASS not in fits
+        says_class |= Category.REGRESSION not in fits
+    if says_number and not says_class:
+        return Category.REGRESSION
+    integral = bool((column == column.round()).all())
+    if says_class and not says_number:
+        return Category.BINARY if distinct == 2 else Category.MULTICLASS
+    if integral and distinct == 2:
+        return Category.BINARY
+    if integral and distinct <= 20 and distinct <= 0.1 * len(column):
+        return Category.MULTICLASS
+    return Category.REGRESSION
+
+
+def classes_of(description: Description, category: Category, column: pd.Series[Any]) -> tuple[Any, ...]:
+    """Labels in class order: sorted; binary: the positive class last."""
+    labels = [v.item() if hasattr(v, "item") else v for v in column.dropna().unique()]
+    try:
+        labels = sorted(labels)
+    except TypeError:
+        labels = sorted(labels, key=str)
+    if all(isinstance(v, float) and v == int(v) for v in labels):
+        labels = [int(v) for v in labels]
+    given = description.options.get("positive")
+    if len(labels) == 2:
+        words = [str(v).casefold() for v in labels]
+        if given is not None and str(given).casefold() not in words:
+            raise TaskError(f"positive: {given!r} is not one of the classes {labels[0]!r} and {labels[1]!r}.")
+        first = (given is not None and str(given).casefold() == words[0]) or (
+            given is None and words[0] in POSITIVE and words[1] not in POSITIVE
+        )
+        labels = labels[::-1] if first else labels
+    return tuple(labels)
+
+
+def check_targets(category: Category, targets: pd.DataFrame, classes: tuple[Any, ...], key: str) -> None:
+    """DataError for one class only, too many classes, constant or unreadable numbers."""
+    name = targets.columns[0]
+    if category.is_classification and len(classes) < 2:
+        raise DataError(
+            f"{key}: the target {name!r} holds one class only ({classes[0]!r}); there is nothing to tell apart."
+        )
+    if category.is_classification and len(classes) > MAX_CLASSES:
+        raise DataError(
+            f"{key}: the target {name!r} holds {len(classes)} classes, more than {MAX_CLASSES}. If it is a number, say "
+            "'category: regression' in the front matter."
+        )
+    if category.is_regression:
+        import pandas as pd
+
+        for column in targets.columns:
+            values = pd.to_numeric(targets[column], errors="coerce")
+            if values.isna().any():
+                wrong = targets[column][values.isna()].iloc[0]
+                raise DataError(f"{key}: the target {column!r} must hold numbers for regression, it holds {wrong!r}.")
+            if values.nunique() < 2:
+                raise DataError(f"{key}: the target {column!r} holds one value only ({values.iloc[0]}).")
+
+
+def metric_of(description: Description, workspace: Path, category: Category) -> tuple[str, dict[str, Any]]:
+    """The metric's name and options: named in the task, a metric.py, or the category's usual one."""
+    text = description.metric.strip()
+    if not text:
+        return default_metric(category), {}
+    script = re.search(r"[\w./-]+\.py\b", text)
+    if script is not None:
+        path = workspace / script[0]
+        if not path.is_file():
+            raise TaskError(
+                f"metric {script[0]}: is not in {workspace}. Put it there; it must define score(y_true, y_pred)."
+            )
+        return str(path), {}
+    found = find_metric(text)
+    if found is not None:
+        return found
+    get_metric(text.splitlines()[0].strip(" ."))  # raises, naming the nearest
+    raise AssertionError("unreachable")
+
+
+def numbers_of(options: Any) -> dict[str, Any]:
+    """Metric options of the front matter, numbers as numbers (YAML is read as text)."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list):
+            return [plain(v) for v in value]
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            try:
+                return float(value)
+            except (TypeError, ValueError):
+                return value
+
+    return {k: plain(v) for k, v in options.items()} if isinstance(options, dict) else {}
+
+
+def ids_of(description: Description, found: Found, targets: tuple[str, ...]) -> tuple[str, ...]:
+    """Identifier columns of the main table: those that the front matter names, else those that look like it."""
+    given = description.options.get("id")
+    names = [c.name for c in found.tables[0].columns]
+    if given is not None:
+        wanted = given if isinstance(given, list) else [x.strip() for x in str(given).split(",")]
+        for name in wanted:
+            require_column(name, names, "id", found.tables[0].key)
+        return tuple(wanted)
+    kinds = [c.name for c in found.tables[0].columns if c.kind == "identifier" and c.name not in targets]
+    return tuple(n for n in kinds if n != found.entity)
+
+
+def column_option(description: Description, option: str, found: Found) -> str | None:
+    """A column named by an option of the front matter."""
+    given = description.options.get(option)
+    if given is None:
+        return None
+    require_column(str(given), [c.name for c in found.tables[0].columns], option, found.tables[0].key)
+    return str(given)
+
+
+def require_column(name: str, names: list[str], option: str, key: str) -> None:
+    """TaskError unless the table has this column."""
+    if name not in names:
+        raise TaskError(f"{option}: {name!r} is not a column of {key}.{did_you_mean(name, names)}")
+
+
+def kinds_summary(columns: tuple[Column, ...]) -> str:
+    """ "13 number, 1 category"."""
+    counts: dict[str, int] = {}
+    for column in columns:
+        counts[column.kind] = counts.get(column.kind, 0) + 1
+    return ", ".join(f"{n} {kind}" for kind, n in counts.items())
+
+
+def roles(tables: tuple[Table, ...]) -> dict[str, str]:
+    """Role → key."""
+    return {t.role: t.key for t in tables}
