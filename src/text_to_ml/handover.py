@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from text_to_ml.assemble import Setting, assemble, formatted, header
+from text_to_ml.assemble import Setting, assemble, header
+from text_to_ml.formatting import formatted
 from text_to_ml.program import STAGES, Program
 from text_to_ml.sandbox.base import Job, Limits, Sandbox
 from text_to_ml.search.study import Study, Trial, noise

@@ -21,7 +21,7 @@ from text_to_ml.search.strategies import get_strategy
 from text_to_ml.store import RunFolder
 from text_to_ml.task.describe import describe
 from text_to_ml.task.understand import understand
-from text_to_ml.task.values import Description, Domain, Task
+from text_to_ml.task.values import Description, Task
 from text_to_ml.writers.base import Writer
 
 DEFAULT_SECONDS = 60.0
@@ -91,7 +91,6 @@ def begin(
     else:
         description, place = describe(task, workspace)
     understood = understand(description, place)
-    supported(understood)
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", understood.name).strip("-") or "run"
     folder = Path(out) if out is not None else Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
     store = RunFolder.create(folder)
@@ -151,12 +150,6 @@ def take_up(folder: str | Path, given: Mapping[str, Any]) -> tuple[Task, RunFold
             "Start a new run."
         )
     return task, store, Options(**options)
-
-
-def supported(task: Task) -> None:
-    """OptionError for a domain that has no programs yet."""
-    if task.domain is not Domain.TABULAR:
-        raise OptionError(f"{task.name}: the {task.domain} domain is not supported yet; tables are (domain: tabular).")
 
 
 def metric_of(task: Task) -> Metric:

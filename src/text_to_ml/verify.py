@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from text_to_ml.domains.base import DomainFamily
-from text_to_ml.program import Candidate, Module, Stage, Value
+from text_to_ml.program import Candidate, Hyperparameter, Module, Stage, Value
 from text_to_ml.sandbox.base import Job, Limits, Sandbox
 
 MAX_FEEDBACK_LINES = 40
@@ -142,13 +142,12 @@ def _keyword_failures(node: ast.FunctionDef | ast.ClassDef, candidate: Candidate
 
 
 def settings_of(candidate: Candidate) -> list[dict[str, Any]]:
-    """The settings at which a module is verified: the default first, then each range's low end, middle and high end.
-
-    Numbers move together (all low, all middle, all high); each choice of a categorical appears at least once.
+    """The settings at which a module is verified: the default first, then each range's low end and high end, and its
+    middle unless the default lies inside. Numbers move together; each choice of a categorical appears at least once.
     """
     defaults = candidate.defaults()
     settings: list[dict[str, Value]] = [defaults]
-    ends = {h.name: h.ends() for h in candidate.hyperparameters}
+    ends = {h.name: marks(h) for h in candidate.hyperparameters}
     width = max((len(e) for e in ends.values()), default=0)
     for i in range(width):
         settings.append({name: values[i % len(values)] for name, values in ends.items()})
@@ -156,6 +155,14 @@ def settings_of(candidate: Candidate) -> list[dict[str, Any]]:
     return [
         {"label": ", ".join(f"{k}={v!r}" for k, v in values.items()), "values": values} for values in unique.values()
     ]
+
+
+def marks(parameter: Hyperparameter) -> tuple[Value, ...]:
+    """Values of one hyperparameter that must be tried besides the default."""
+    values = parameter.ends()
+    if parameter.kind == "categorical":
+        return tuple(v for v in values if v != parameter.default) or values
+    return (values[0], values[2]) if parameter.default not in (values[0], values[2]) else values
 
 
 class Verifier:

@@ -1,0 +1,111 @@
+"""The portfolio: configurations to try first, cheap and different ones before costly and similar ones.
+
+Order and values come from measurements on small public tables; see LOG.md. The first two are the baselines.
+"""
+
+from __future__ import annotations
+
+from text_to_ml.program import Choice, Configuration, SearchSpace, Stage, Value
+from text_to_ml.task.values import Task
+
+Entry = tuple[str, str, dict[str, Value]]
+
+CLASSIFICATION: tuple[Entry, ...] = (
+    ("scaled", "linear", {"strength": 1.0}),
+    ("plain", "lightgbm", {}),
+    ("plain", "catboost", {}),
+    ("scaled", "svm", {}),
+    ("plain", "extra_trees", {}),
+    ("scaled", "blend", {}),
+    ("scaled", "linear", {"strength": 30.0}),
+    ("rank_gauss", "mlp", {}),
+    ("scaled", "discriminant", {}),
+    ("rank_gauss", "svm", {"C": 8.0, "gamma": 0.5}),
+    ("scaled", "gaussian_process", {}),
+    ("plain", "xgboost", {}),
+    ("rank_gauss", "linear", {"strength": 3.0}),
+    ("scaled", "knn", {}),
+    ("plain", "catboost", {"rounds": 800, "learning_rate": 0.03, "depth": 5, "feature_share": 0.5}),
+    ("plain", "blend", {"smoothness": 0.3}),
+    ("power", "linear", {"strength": 1.0}),
+    ("plain", "hist_gradient_boosting", {}),
+    ("interactions", "linear", {"strength": 10.0}),
+    ("splines", "linear", {"strength": 10.0}),
+    ("plain", "random_forest", {}),
+    ("target_encoded", "catboost", {}),
+    ("target_encoded", "lightgbm", {}),
+    ("selected", "blend", {}),
+    ("scaled", "mlp", {"width": 128, "layers": 1, "weight_decay": 1.0}),
+    ("power", "naive_bayes", {}),
+)
+REGRESSION: tuple[Entry, ...] = (
+    ("scaled", "linear", {"strength": 10.0}),
+    ("plain", "catboost", {}),
+    ("scaled", "svm", {}),
+    ("plain", "lightgbm", {}),
+    ("scaled", "blend", {}),
+    ("scaled", "gaussian_process", {}),
+    ("plain", "extra_trees", {"max_features": 0.6}),
+    ("scaled", "kernel_ridge", {}),
+    ("scaled", "elastic_net", {}),
+    ("scaled", "linear", {"strength": 300.0}),
+    ("rank_gauss", "mlp", {}),
+    ("plain", "catboost", {"rounds": 800, "learning_rate": 0.04, "depth": 5, "feature_share": 0.5}),
+    ("interactions", "linear", {"strength": 30.0}),
+    ("splines", "linear", {"strength": 30.0}),
+    ("plain", "xgboost", {}),
+    ("interactions", "elastic_net", {}),
+    ("scaled", "knn", {}),
+    ("plain", "hist_gradient_boosting", {}),
+    ("target_encoded", "catboost", {}),
+    ("target_encoded", "lightgbm", {}),
+    ("plain", "random_forest", {"max_features": 0.33}),
+    ("plain", "blend", {"smoothness": 0.5, "rounds": 500}),
+    ("selected", "svm", {}),
+    ("scaled", "svm", {"C": 3.0, "gamma": 0.1, "epsilon": 0.2}),
+)
+
+
+def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
+    """The configurations to try first on this task, those only whose candidates the space holds."""
+    posts = [c.name for c in space.stage(Stage.POST_PROCESSING)]
+    usual = usual_post(task, posts)
+    entries: list[tuple[Entry, str]] = [(("plain", "constant", {}), posts[0]), (("plain", "default_boosting", {}), posts[0])]
+    for entry in REGRESSION if task.category.is_regression else CLASSIFICATION:
+        entries.append((entry, usual))
+        has_log = any(h.name == "log_target" for c in space.stage(Stage.MODELING) if c.name == entry[1] for h in c.hyperparameters)
+        if has_log and entry[1] in ("catboost", "svm", "blend", "gaussian_process", "lightgbm"):
+            entries.append(((entry[0], entry[1], {**entry[2], "log_target": True}), usual))
+    found: list[Configuration] = []
+    for (preparation, model, values), post in entries:
+        configuration = configure(space, preparation, model, values, post)
+        if configuration is not None and configuration not in found:
+            found.append(configuration)
+    return tuple(found)
+
+
+def usual_post(task: Task, names: list[str]) -> str:
+    """The post-processing that most entries take."""
+    for name in ("prior_corrected", "clipped", "as_they_are"):
+        if name in names:
+            return name
+    return names[0]
+
+
+def configure(
+    space: SearchSpace, preparation: str, model: str, values: dict[str, Value], post: str
+) -> Configuration | None:
+    """A configuration at its defaults but for ``values``; None where the space lacks a candidate."""
+    try:
+        chosen = {
+            Stage.PREPARATION: space.find(Stage.PREPARATION, preparation),
+            Stage.MODELING: space.find(Stage.MODELING, model),
+            Stage.POST_PROCESSING: space.find(Stage.POST_PROCESSING, post),
+        }
+    except KeyError:
+        return None
+    choices = {stage: Choice(c.name, c.defaults()) for stage, c in chosen.items()}
+    known = {h.name for h in chosen[Stage.MODELING].hyperparameters}
+    changed = {**choices[Stage.MODELING].values, **{k: v for k, v in values.items() if k in known}}
+    choices[Stage.MODELING] = Choice(model, changed)
+    return Configuration(choices)
