@@ -7,11 +7,12 @@ from its text under the file name "<program>".
 from __future__ import annotations
 
 import linecache
+import marshal
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -20,20 +21,28 @@ import pandas as pd
 ENTITY = "__entity__"
 
 
-def execute(source: str, name: str = "program") -> ModuleType:
-    """Run a source text as a module; tracebacks show its lines under the file name "<name>"."""
+def execute(source: str, name: str = "program", code: CodeType | None = None) -> ModuleType:
+    """Run a source text as a module; tracebacks show its lines under the file name "<name>". ``code``: compiled already."""
     filename = f"<{name}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     module = ModuleType(name.replace(" ", "_").replace(":", ""))
     module.__file__ = filename
     sys.modules[module.__name__] = module
-    exec(compile(source, filename, "exec", dont_inherit=True), module.__dict__)
+    exec(code or compile_source(source, name), module.__dict__)
     return module
+
+
+def compile_source(source: str, name: str = "program") -> CodeType:
+    """The code of a source text under the file name "<name>"."""
+    return compile(source, f"<{name}>", "exec", dont_inherit=True)
 
 
 def open_workflow(payload: dict[str, Any]) -> Any:
     """The workflow of the program at payload["program"], with the payload's values, seed and threads."""
-    module = execute(Path(payload["program"]).read_text(encoding="utf-8"))
+    path = Path(payload["program"])
+    compiled = path.with_suffix(".marshal")
+    code = marshal.loads(compiled.read_bytes()) if compiled.exists() else None
+    module = execute(path.read_text(encoding="utf-8"), code=code)
     changes = {key: payload[key] for key in ("values", "seed", "threads") if key in payload}
     return replace(module.WORKFLOW, **changes), module
 
@@ -72,7 +81,7 @@ def fit_predict(payload: dict[str, Any]) -> dict[str, Any]:
     """Fit on one training part; leaves outputs_<i>.npy for each list of positions in payload["parts"]."""
     started = time.perf_counter()
     workflow, _ = open_workflow(payload)
-    samples = read_frame(payload["samples"])
+    samples = pd.read_pickle(payload["samples"])  # written by the host
     train = np.load(payload["train"], allow_pickle=False)
     codes = np.load(payload["targets"], allow_pickle=False)
     parts = [np.load(part, allow_pickle=False) for part in payload["parts"]]

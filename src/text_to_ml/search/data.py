@@ -132,8 +132,8 @@ class DataStore:
             codes.append(encode(targets, self._classes(), self.setting.kind))
             parts.append(np.full(len(codes[-1]), part))
         data = join_parts(frames, codes, parts, self.setting.split)
-        path = self.folder / f"samples-{key}.feather"
-        jobs.save_frame(data.samples, str(path))
+        path = self.folder / f"samples-{key}.pickle"
+        data.samples.to_pickle(path)
         own, test = searchable(self._workflow(), data)
         return Loaded(key, path, data, own, test)
 

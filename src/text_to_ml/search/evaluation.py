@@ -6,6 +6,7 @@ folds, the final test part. Does not cover: which configuration (strategies) and
 
 from __future__ import annotations
 
+import marshal
 import shutil
 import threading
 import time
@@ -18,6 +19,7 @@ import numpy as np
 
 from text_to_ml.assemble import Setting, assemble
 from text_to_ml.program import STAGES, Configuration, Module, Stage
+from text_to_ml.runtime.job import compile_source
 from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Sandbox
 from text_to_ml.search.data import DataStore, Fold, Loaded, LoadError
 
@@ -66,7 +68,9 @@ class Evaluator:
             if key not in self._programs:
                 path = self.folder / "programs" / f"{'-'.join(k[:8] for k in key)}.py"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(assemble(modules, configuration, self.setting).source, encoding="utf-8")
+                source = assemble(modules, configuration, self.setting).source
+                path.write_text(source, encoding="utf-8")
+                path.with_suffix(".marshal").write_bytes(marshal.dumps(compile_source(source)))
                 self._programs[key] = path
             return self._programs[key]
 

@@ -109,7 +109,13 @@ class PreparationCase:
 
     def new(self) -> Any:
         """An unfitted data preparation at this setting."""
+        assert len(self.untouched) == 2
         return self.module.DataPreparation(**self.values)
+
+    @cached_property
+    def untouched(self) -> tuple[pd.DataFrame, np.ndarray]:
+        """Copies of `train` and `codes` made before anything was fitted."""
+        return self.train.copy(deep=True), self.codes.copy()
 
     @cached_property
     def fitted(self) -> Any:
