@@ -1,7 +1,7 @@
 """Text-to-ML: a described supervised machine-learning task becomes one optimised, executable program.
 
-    run = text_to_ml.synthesize("examples/iris", time="60s")
-    run.program, run.best, run.trials, run.predict(frame)
+run = text_to_ml.synthesize("examples/iris", time="60s")
+run.program, run.best, run.trials, run.predict(frame)
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from text_to_ml.domains.base import DomainFamily
 from text_to_ml.metrics.base import Metric
 from text_to_ml.program import STAGES, Configuration, Module, Program, Stage
 from text_to_ml.runtime.split import Split
-from text_to_ml.task.values import Task
+from text_to_ml.values import Task
 
 RUNTIME_FILES = ("split.py", "workflow.py", "command_line.py")
 TITLES = {

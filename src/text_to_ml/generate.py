@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from text_to_ml.program import Candidate, Module
-from text_to_ml.task.values import Task
+from text_to_ml.values import Task
 from text_to_ml.verify import TestReport, Verifier
 from text_to_ml.writers.base import Attempt, Writer
 

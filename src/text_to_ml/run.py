@@ -155,7 +155,7 @@ class Run:
         with tempfile.TemporaryDirectory() as name:
             source, output = Path(name) / f"input{reader['suffix']}", Path(name) / "predictions.csv"
             from text_to_ml.domains.tabular.miniature import write_table
-            from text_to_ml.task.values import Reader
+            from text_to_ml.values import Reader
 
             write_table(frame, source, Reader(reader["function"], reader["options"]))
             command = [sys.executable, str(self.program.resolve()), "predict", "--input", str(source)]

@@ -21,7 +21,7 @@ from text_to_ml.search.strategies import get_strategy
 from text_to_ml.store import RunFolder
 from text_to_ml.task.describe import describe
 from text_to_ml.task.understand import understand
-from text_to_ml.task.values import Description, Task
+from text_to_ml.values import Description, Task
 from text_to_ml.writers.base import Writer
 
 DEFAULT_SECONDS = 60.0

@@ -25,7 +25,7 @@ from text_to_ml.search.strategies import get_strategy
 from text_to_ml.search.study import Budget, Study, Trial
 from text_to_ml.start import Options, begin, metric_of, split_of, take_up, writer_of
 from text_to_ml.store import Event, RunFolder
-from text_to_ml.task.values import Description, Task
+from text_to_ml.values import Description, Task
 from text_to_ml.verify import Verifier
 from text_to_ml.writers.base import Writer
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from text_to_ml.program import Stage
-from text_to_ml.task.values import Task
+from text_to_ml.values import Task
 
 
 class DomainFamily(Protocol):

@@ -11,7 +11,7 @@ from typing import Any
 
 from text_to_ml.errors import OptionError, did_you_mean
 from text_to_ml.metrics.base import Metric
-from text_to_ml.task.values import Category
+from text_to_ml.values import Category
 
 DEFAULTS = {
     Category.BINARY: "log_loss",

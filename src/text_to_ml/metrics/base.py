@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from text_to_ml.errors import OptionError
-from text_to_ml.task.values import Category, Form
+from text_to_ml.values import Category, Form
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ from typing import Any
 
 from text_to_ml.errors import OptionError
 from text_to_ml.metrics.base import Metric
-from text_to_ml.task.values import Category, Form
+from text_to_ml.values import Category, Form
 
 DIRECTIONS = ("minimize", "maximize")
 

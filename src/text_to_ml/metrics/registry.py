@@ -1,6 +1,5 @@
 """The registry: name, function, direction, form, categories, aliases, options of every metric."""
 
-# ruff: noqa: E501 — one metric a line reads better than one name a line
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -8,7 +7,7 @@ from typing import Any, Literal
 
 from text_to_ml.metrics import fold, labels, probabilities, values
 from text_to_ml.metrics.base import Metric
-from text_to_ml.task.values import Category, Form
+from text_to_ml.values import Category, Form
 
 BOTH = frozenset({Category.BINARY, Category.MULTICLASS})
 BINARY = frozenset({Category.BINARY})

@@ -7,14 +7,32 @@ run's folder from another run of the same task.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-FLAGS = ["--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL", "--disable-userns", "--proc", "/proc", "--dev", "/dev"]
+FLAGS = [
+    "--unshare-user",
+    "--unshare-pid",
+    "--unshare-net",
+    "--unshare-ipc",
+    "--unshare-uts",
+    "--unshare-cgroup-try",
+    "--die-with-parent",
+    "--uid",
+    "1000",
+    "--gid",
+    "1000",
+    "--cap-drop",
+    "ALL",
+    "--disable-userns",
+    "--proc",
+    "/proc",
+    "--dev",
+    "/dev",
+]
 
 
 def available() -> str:
@@ -48,7 +66,7 @@ def _system() -> list[str]:
     for name in ("/lib", "/lib64", "/lib32", "/bin", "/sbin"):
         path = Path(name)
         if path.is_symlink():
-            arguments += ["--symlink", os.readlink(name), name]
+            arguments += ["--symlink", str(path.readlink()), name]
         elif path.is_dir():
             arguments += ["--ro-bind", name, name]
     for name in ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives"):

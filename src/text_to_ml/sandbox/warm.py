@@ -6,6 +6,7 @@ One class for every step of isolation: they differ in the command that starts th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -84,11 +85,9 @@ class WarmSandbox:
         self._process = process
         config = {"path": [str(package)], "preload": self._preload}
         assert process.stdin is not None
-        try:
+        with contextlib.suppress(OSError):
             process.stdin.write(json.dumps(config).encode() + b"\n")
             process.stdin.flush()
-        except OSError:
-            pass
         threading.Thread(target=self._read, args=(process, self._ready), daemon=True).start()
 
     def _read(self, process: subprocess.Popen[bytes], ready: Future[None]) -> None:
@@ -228,10 +227,8 @@ class WarmSandbox:
         if process is None:
             return
         assert process.stdin is not None
-        try:
+        with contextlib.suppress(OSError):
             process.stdin.close()
-        except OSError:
-            pass
         try:
             process.wait(timeout=2.0)
         except subprocess.TimeoutExpired:

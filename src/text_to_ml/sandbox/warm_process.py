@@ -6,6 +6,8 @@ of the tree, processes, size of the folder, output. Does not decide what to run,
 except by the names of entry points.
 """
 
+from __future__ import annotations
+
 import ctypes
 import gc
 import importlib
@@ -17,7 +19,9 @@ import signal
 import sys
 import time
 import traceback
+from typing import Any, NoReturn
 
+Request = dict[str, Any]
 POLL = 0.02
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -25,7 +29,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 class Child:
     """One running job."""
 
-    def __init__(self, request, pid, result, output):
+    def __init__(self, request: Request, pid: int, result: int, output: int) -> None:
         self.id = request["id"]
         self.limits = request["limits"]
         self.scratch = request["scratch"]
@@ -37,12 +41,12 @@ class Child:
         self.printed = b""
         self.printed_bytes = 0
         self.peak = 0.0
-        self.verdict = None
+        self.verdict: tuple[str, str] | None = None
         self.next_look = 0.0
         self.next_folder_look = 0.0
 
 
-def serve():
+def serve() -> None:
     """Preload, then serve requests until stdin is closed."""
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
@@ -66,14 +70,14 @@ def serve():
 class Server:
     """The loop of the warm process."""
 
-    def __init__(self, replies, config):
+    def __init__(self, replies: Any, config: dict[str, Any]) -> None:
         self.replies = replies
         self.config = config
         self.selector = selectors.DefaultSelector()
-        self.children = {}
+        self.children: dict[int, Child] = {}
         self.buffer = b""
 
-    def loop(self):
+    def loop(self) -> None:
         """Read requests, watch children, answer; returns when stdin is closed."""
         os.set_blocking(0, False)
         self.selector.register(0, selectors.EVENT_READ, None)
@@ -81,17 +85,18 @@ class Server:
             for key, _ in self.selector.select(POLL if self.children else None):
                 if key.data is None:
                     if not self.read_requests():
-                        return self.end()
+                        self.end()
+                        return
                 else:
                     self.read_child(key)
             self.look()
 
-    def end(self):
+    def end(self) -> None:
         """Kill everything."""
         for child in list(self.children.values()):
             kill_tree(child.pid)
 
-    def read_requests(self):
+    def read_requests(self) -> bool:
         """Take in what the host says; False at the end."""
         try:
             data = os.read(0, 1 << 20)
@@ -111,7 +116,7 @@ class Server:
                 self.start(request)
         return True
 
-    def start(self, request):
+    def start(self, request: Request) -> None:
         """Fork one child for a request."""
         result_read, result_write = os.pipe()
         output_read, output_write = os.pipe()
@@ -128,7 +133,7 @@ class Server:
             self.selector.register(fd, selectors.EVENT_READ, (child, fd))
         self.children[pid] = child
 
-    def read_child(self, key):
+    def read_child(self, key: selectors.SelectorKey) -> None:
         """Take in a piece of a child's result or output."""
         child, fd = key.data
         try:
@@ -148,13 +153,13 @@ class Server:
         if child.printed_bytes > child.limits["output_kb"] * 1024:
             self.stop(child, "too much output", f"printed more than {child.limits['output_kb']} KiB")
 
-    def stop(self, child, status, reason):
+    def stop(self, child: Child, status: str, reason: str) -> None:
         """Kill a child for a reason, which becomes its verdict."""
         if child.verdict is None:
             child.verdict = (status, reason)
         kill_tree(child.pid)
 
-    def look(self):
+    def look(self) -> None:
         """Enforce limits and answer for children that have ended."""
         now = time.monotonic()
         for child in list(self.children.values()):
@@ -173,7 +178,7 @@ class Server:
             if pid in self.children:
                 self.answer(self.children.pop(pid), status, usage)
 
-    def look_at(self, child, now, limits):
+    def look_at(self, child: Child, now: float, limits: dict[str, Any]) -> None:
         """Memory, processes and folder of one child."""
         child.next_look = now + 0.05
         members = tree(child.pid)
@@ -188,7 +193,7 @@ class Server:
             if folder_mb(child.scratch) > limits["folder_mb"]:
                 self.stop(child, "killed", f"wrote more than {limits['folder_mb']} MB")
 
-    def answer(self, child, status, usage):
+    def answer(self, child: Child, status: int, usage: resource.struct_rusage) -> None:
         """Tell the host how a child ended."""
         for fd in (child.result, child.output):
             while True:
@@ -221,7 +226,7 @@ class Server:
         self.replies.write(json.dumps(reply).encode() + b"\n")
 
 
-def run_child(request, result, output, config):
+def run_child(request: Request, result: int, output: int, config: dict[str, Any]) -> NoReturn:
     """In the fork: limits, then the entry, then the end of this process. Never returns."""
     try:
         os.setsid()
@@ -253,7 +258,7 @@ def run_child(request, result, output, config):
             os._exit(1)
 
 
-def exec_fresh(request, config):
+def exec_fresh(request: Request, config: dict[str, Any]) -> NoReturn:
     """Replace the fork by a new interpreter that runs the same request."""
     read, write = os.pipe()
     if os.fork() == 0:
@@ -270,14 +275,14 @@ def exec_fresh(request, config):
     )
 
 
-def fresh():
+def fresh() -> None:
     """The new interpreter: one request from stdin, its result to descriptor 3."""
     message = json.loads(sys.stdin.buffer.read())
     sys.path[:0] = message["config"]["path"]
     finish(3, call(message["request"]))
 
 
-def call(request):
+def call(request: Request) -> dict[str, Any]:
     """Call the entry; its value, or the error with its traceback."""
     try:
         module, _, function = request["entry"].partition(":")
@@ -289,7 +294,7 @@ def call(request):
         return {"error": f"{type(error).__name__}: {error}"[:4000], "traceback": generated_frames(error)}
 
 
-def generated_frames(error):
+def generated_frames(error: BaseException) -> str:
     """Frames of generated code only: files named "<...>", or below the working directory."""
     here = os.getcwd()
     lines = []
@@ -300,7 +305,7 @@ def generated_frames(error):
     return "\n".join(lines[-20:])
 
 
-def finish(descriptor, message):
+def finish(descriptor: int, message: dict[str, Any]) -> NoReturn:
     """Write the end record and leave."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -310,7 +315,7 @@ def finish(descriptor, message):
     os._exit(0)
 
 
-def reseed():
+def reseed() -> None:
     """Children of one process would otherwise draw the same numbers as each other by accident of inheritance."""
     import random
 
@@ -319,7 +324,7 @@ def reseed():
         sys.modules["numpy"].random.seed(0)
 
 
-def set_limits(limits):
+def set_limits(limits: dict[str, Any]) -> None:
     """Limits of the kernel for this process."""
     data = int(resident_mb("VmData") + limits["memory_mb"]) << 20
     wanted = {
@@ -340,7 +345,7 @@ def set_limits(limits):
             continue
 
 
-def resident_mb(field):
+def resident_mb(field: str) -> float:
     """A size from /proc/self/status in MB."""
     try:
         with open("/proc/self/status") as status:
@@ -352,7 +357,7 @@ def resident_mb(field):
     return 0.0
 
 
-def parent_of(pid):
+def parent_of(pid: int) -> int:
     """Parent of a process; 0 where it has gone."""
     try:
         with open(f"/proc/{pid}/stat") as stat:
@@ -361,7 +366,7 @@ def parent_of(pid):
         return 0
 
 
-def tree(root):
+def tree(root: int) -> set[int]:
     """A process and all its descendants."""
     parents = {int(name): parent_of(int(name)) for name in os.listdir("/proc") if name.isdigit()}
     members, grown = {root}, True
@@ -372,7 +377,7 @@ def tree(root):
     return members
 
 
-def private_mb(pid):
+def private_mb(pid: int) -> float:
     """Memory of one process that it does not share with the warm process."""
     try:
         with open(f"/proc/{pid}/statm") as statm:
@@ -382,7 +387,7 @@ def private_mb(pid):
         return 0.0
 
 
-def folder_mb(folder):
+def folder_mb(folder: str) -> float:
     """Size of the files below a folder."""
     total = 0
     for base, _, names in os.walk(folder):
@@ -394,7 +399,7 @@ def folder_mb(folder):
     return total / (1 << 20)
 
 
-def kill_tree(pid):
+def kill_tree(pid: int) -> None:
     """Kill a process, its session and its descendants."""
     for member in tree(pid):
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from text_to_ml.task.values import Description, Task
+from text_to_ml.values import Description, Task
 
 __all__ = ["Description", "Task", "check"]
 

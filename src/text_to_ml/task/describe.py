@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from text_to_ml.errors import OptionError, TaskError, did_you_mean
-from text_to_ml.task.values import Description
+from text_to_ml.values import Description
 
 SECTIONS = {
     "input_data": ("input data", "input", "inputs", "data", "features"),

@@ -7,7 +7,7 @@ import textwrap
 from text_to_ml.metrics import get_metric, load_metric
 from text_to_ml.task.reading import read_table
 from text_to_ml.task.understand import kinds_summary
-from text_to_ml.task.values import Task
+from text_to_ml.values import Task
 
 WIDTH = 78
 SMALL = 5000

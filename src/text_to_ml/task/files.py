@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from text_to_ml.errors import AmbiguousTaskError, DataError, did_you_mean
 from text_to_ml.task.profile import profile_table
 from text_to_ml.task.reading import duplicate_names, find_reader, is_table, read_table
-from text_to_ml.task.values import Description, Reader, Table
+from text_to_ml.values import Description, Reader, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ def named_files(description: Description, workspace: Path) -> list[str]:
     for match in FILE_NAME.findall(text):
         name = match.strip().lstrip("./")
         tail = name.split(" ")[-1]
-        found = [k for k in here if k in (name, tail) or k.endswith("/" + name) or k.endswith("/" + tail)]
+        found = [k for k in here if k in (name, tail) or k.endswith(("/" + name, "/" + tail))]
         if found and found[0] not in named:
             named.append(found[0])
         elif not found:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from text_to_ml.task.values import Column, Reader, Table
+from text_to_ml.values import Column, Reader, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ def profile_table(frame: pd.DataFrame, key: str, path: Path, role: str, reader: 
     return Table(key, path, role, reader, len(frame), columns)
 
 
-def profile_column(series: pd.Series[object], name: str) -> Column:
+def profile_column(series: pd.Series[Any], name: str) -> Column:
     """One column."""
     missing = int(series.isna().sum())
     present = series.dropna()
@@ -39,7 +39,7 @@ def profile_column(series: pd.Series[object], name: str) -> Column:
     return Column(name, kind, missing, distinct, low, high, examples)
 
 
-def kind_of(present: pd.Series[object], name: str, distinct: int, rows: int) -> str:
+def kind_of(present: pd.Series[Any], name: str, distinct: int, rows: int) -> str:
     """The kind of a column from its values that are not missing."""
     import pandas as pd
 
@@ -86,7 +86,7 @@ def looks_like_date(part: pd.Series[str], name: str) -> bool:
         return bool(pd.to_datetime(head, errors="coerce", format="mixed").notna().mean() > 0.95)
 
 
-def looks_like_identifier(present: pd.Series[object], name: str, distinct: int, rows: int) -> bool:
+def looks_like_identifier(present: pd.Series[Any], name: str, distinct: int, rows: int) -> bool:
     """True for a column that only numbers or names the rows."""
     import re
 

@@ -10,12 +10,12 @@ import csv
 import io
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from text_to_ml.errors import DataError
-from text_to_ml.task.values import Reader
+from text_to_ml.values import Reader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,10 +67,10 @@ def sample(path: Path) -> bytes:
                     raise DataError(f"{path}: holds {len(members)} files. Unpack it, or leave one table in it.")
                 with archive.open(members[0]) as member:
                     return member.read(SAMPLE_BYTES)
-        opener = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(path.suffix)
-        if opener is not None:
-            with opener(path, "rb") as stream:
-                return bytes(stream.read(SAMPLE_BYTES))  # type: ignore[arg-type]
+        openers: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+        if path.suffix in openers:
+            with openers[path.suffix](path) as stream:
+                return bytes(stream.read(SAMPLE_BYTES))
         with path.open("rb") as stream:
             return stream.read(SAMPLE_BYTES)
     except (OSError, EOFError, zipfile.BadZipFile, lzma.LZMAError) as error:

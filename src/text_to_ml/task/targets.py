@@ -6,7 +6,7 @@ import re
 
 from text_to_ml.errors import AmbiguousTaskError, TaskError, did_you_mean
 from text_to_ml.task.files import Found
-from text_to_ml.task.values import Description
+from text_to_ml.values import Description
 
 TARGET_NAMES = ("target", "label", "class", "y", "outcome", "response", "output")
 NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}

@@ -14,7 +14,7 @@ from text_to_ml.errors import DataError, OptionError, TaskError, did_you_mean
 from text_to_ml.metrics import check_fits, default_metric, find_metric, get_metric, load_metric
 from text_to_ml.task.files import Found, find_files
 from text_to_ml.task.targets import find_targets
-from text_to_ml.task.values import Category, Column, Description, Domain, Form, Table, Task
+from text_to_ml.values import Category, Column, Description, Domain, Form, Table, Task
 
 if TYPE_CHECKING:
     import pandas as pd

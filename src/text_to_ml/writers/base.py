@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from text_to_ml.program import Candidate, Module, SearchSpace
-from text_to_ml.task.values import Task
+from text_to_ml.values import Task
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from text_to_ml.formatting import formatted
 from text_to_ml.program import Candidate, Module, SearchSpace
-from text_to_ml.task.values import Task
+from text_to_ml.values import Task
 from text_to_ml.writers.base import Attempt
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from text_to_ml.task.reading import read_table
-from text_to_ml.task.values import Reader, Table, Task
+from text_to_ml.values import Reader, Table, Task
 
 ENTITIES = 90
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from text_to_ml.domains.tabular.catalogue import modeling, portfolio, post_processing, preparation
 from text_to_ml.program import Candidate, SearchSpace, Stage
-from text_to_ml.task.values import Task
+from text_to_ml.values import Task
 
 
 def space(task: Task) -> SearchSpace:

@@ -6,10 +6,23 @@ from collections.abc import Callable
 from typing import Any
 
 from text_to_ml.program import Candidate, Hyperparameter, Stage, Value
-from text_to_ml.task.values import Task
+from text_to_ml.values import Task
 
 BALANCED = frozenset(
-    "balanced_log_loss weighted_log_loss balanced_accuracy f1 f1_macro recall_macro amex mcc kappa qwk f2 recall".split()
+    [
+        "balanced_log_loss",
+        "weighted_log_loss",
+        "balanced_accuracy",
+        "f1",
+        "f1_macro",
+        "recall_macro",
+        "amex",
+        "mcc",
+        "kappa",
+        "qwk",
+        "f2",
+        "recall",
+    ]
 )
 ABSOLUTE = frozenset({"mae", "median_ae", "mape", "smape", "d2_absolute"})
 
@@ -49,7 +62,10 @@ def parameters(name: str, regression: bool) -> tuple[Hyperparameter, ...]:
         "constant": (),
         "default_boosting": (),
         "linear": (real("strength", 1.0, 1e-3, 1e4),),
-        "elastic_net": (real("strength", 0.01 if regression else 1e-3, 1e-4, 1.0), real("l1_share", 0.5, 0.02, 1.0, False)),
+        "elastic_net": (
+            real("strength", 0.01 if regression else 1e-3, 1e-4, 1.0),
+            real("l1_share", 0.5, 0.02, 1.0, False),
+        ),
         "svm": (
             real("C", 10.0 if regression else 2.0, 0.05, 300.0),
             real("gamma", 0.3 if regression else 1.0, 0.02, 5.0),
@@ -146,9 +162,24 @@ SUMMARIES = {
     "kernel_ridge": "kernel ridge regression",
     "blend": "weighted mean of boosting, trees and smooth models",
 }
-PACKAGES = {"lightgbm": ("lightgbm",), "xgboost": ("xgboost",), "catboost": ("catboost",), "blend": ("lightgbm", "catboost")}
+PACKAGES = {
+    "lightgbm": ("lightgbm",),
+    "xgboost": ("xgboost",),
+    "catboost": ("catboost",),
+    "blend": ("lightgbm", "catboost"),
+}
 WEIGHTED = frozenset(
-    "linear elastic_net svm random_forest extra_trees hist_gradient_boosting lightgbm catboost blend".split()
+    [
+        "linear",
+        "elastic_net",
+        "svm",
+        "random_forest",
+        "extra_trees",
+        "hist_gradient_boosting",
+        "lightgbm",
+        "catboost",
+        "blend",
+    ]
 )
 UNSCALED = frozenset({"constant", "default_boosting", "naive_bayes", "discriminant"})
 
@@ -172,7 +203,9 @@ def skewed(task: Task) -> bool:
         return False
     table = task.labels_table or task.samples_table
     columns = [table.column(name) for name in task.targets]
-    return all(c.low is not None and c.high is not None and c.low >= 0 and c.high >= 5 * max(c.low, 1e-12) for c in columns)
+    return all(
+        c.low is not None and c.high is not None and c.low >= 0 and c.high >= 5 * max(c.low, 1e-12) for c in columns
+    )
 
 
 def candidates(task: Task) -> list[Candidate]:
@@ -180,7 +213,7 @@ def candidates(task: Task) -> list[Candidate]:
     regression = task.category.is_regression
     found = []
     for name, summary in SUMMARIES.items():
-        if not OFFERED.get(name, lambda _: True)(task):
+        if name in OFFERED and not OFFERED[name](task):
             continue
         values = list(parameters(name, regression))
         if not regression and name in WEIGHTED and task.metric in BALANCED:

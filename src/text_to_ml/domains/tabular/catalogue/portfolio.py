@@ -6,7 +6,7 @@ Order and values come from measurements on small public tables; see LOG.md. The 
 from __future__ import annotations
 
 from text_to_ml.program import Choice, Configuration, SearchSpace, Stage, Value
-from text_to_ml.task.values import Task
+from text_to_ml.values import Task
 
 Entry = tuple[str, str, dict[str, Value]]
 
@@ -70,10 +70,15 @@ def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
     """The configurations to try first on this task, those only whose candidates the space holds."""
     posts = [c.name for c in space.stage(Stage.POST_PROCESSING)]
     usual = usual_post(task, posts)
-    entries: list[tuple[Entry, str]] = [(("plain", "constant", {}), posts[0]), (("plain", "default_boosting", {}), posts[0])]
+    entries: list[tuple[Entry, str]] = [
+        (("plain", "constant", {}), posts[0]),
+        (("plain", "default_boosting", {}), posts[0]),
+    ]
     for entry in REGRESSION if task.category.is_regression else CLASSIFICATION:
         entries.append((entry, usual))
-        has_log = any(h.name == "log_target" for c in space.stage(Stage.MODELING) if c.name == entry[1] for h in c.hyperparameters)
+        has_log = any(
+            h.name == "log_target" for c in space.stage(Stage.MODELING) if c.name == entry[1] for h in c.hyperparameters
+        )
         if has_log and entry[1] in ("catboost", "svm", "blend", "gaussian_process", "lightgbm"):
             entries.append(((entry[0], entry[1], {**entry[2], "log_target": True}), usual))
     found: list[Configuration] = []

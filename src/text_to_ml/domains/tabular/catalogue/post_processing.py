@@ -6,7 +6,7 @@ from typing import Any
 
 from text_to_ml.metrics import get_metric
 from text_to_ml.program import Candidate, Hyperparameter, Stage
-from text_to_ml.task.values import Category, Form, Task
+from text_to_ml.values import Category, Form, Task
 
 MARGIN = Hyperparameter("margin", "float", 1e-4, 1e-6, 1e-2, log=True)
 
@@ -17,19 +17,20 @@ def candidates(task: Task) -> list[Candidate]:
     def make(name: str, summary: str, *values: Hyperparameter) -> Candidate:
         return Candidate(Stage.POST_PROCESSING, name, summary, values)
 
-    unit = {"low": 0.0, "high": 1.0}
     if task.category is Category.MULTILABEL:
         if task.form is Form.LABELS:
             return [
                 make("half", "labels above one threshold", Hyperparameter("threshold", "float", 0.5, 0.2, 0.8)),
-                make("tuned_thresholds", "a threshold for each label", Hyperparameter("caution", "float", 0.3, **unit)),
+                make(
+                    "tuned_thresholds", "a threshold for each label", Hyperparameter("caution", "float", 0.3, 0.0, 1.0)
+                ),
             ]
         return [
             make("as_they_are", "probabilities as they are", MARGIN),
-            make("isotonic", "calibrated label by label", Hyperparameter("mixture", "float", 0.5, **unit)),
+            make("isotonic", "calibrated label by label", Hyperparameter("mixture", "float", 0.5, 0.0, 1.0)),
         ]
     if task.form is Form.LABELS:
-        caution = Hyperparameter("caution", "float", 0.5, **unit)
+        caution = Hyperparameter("caution", "float", 0.5, 0.0, 1.0)
         return [make("argmax", "the likeliest class"), make("tuned_offsets", "offsets tuned for the metric", caution)]
     if task.form is Form.RANKINGS:
         return [make("top_k", "the likeliest classes, best first")]
@@ -37,7 +38,7 @@ def candidates(task: Task) -> list[Candidate]:
         found = [
             make("as_they_are", "probabilities as they are", MARGIN),
             make("temperature", "sharpened or softened by one exponent", MARGIN),
-            make("isotonic", "calibrated class by class", Hyperparameter("mixture", "float", 0.5, **unit)),
+            make("isotonic", "calibrated class by class", Hyperparameter("mixture", "float", 0.5, 0.0, 1.0)),
         ]
         if task.metric in ("balanced_log_loss", "weighted_log_loss"):
             power = Hyperparameter("power", "float", 1.0, 0.5, 1.2)
@@ -47,7 +48,7 @@ def candidates(task: Task) -> list[Candidate]:
     found = [
         make("identity", "values as they are"),
         make("clipped", "kept within the range of the targets", Hyperparameter("slack", "float", 0.0, 0.0, 0.2)),
-        make("recalibrated", "a straight line, then the range", Hyperparameter("trust", "float", 0.5, **unit)),
+        make("recalibrated", "a straight line, then the range", Hyperparameter("trust", "float", 0.5, 0.0, 1.0)),
     ]
     table = task.labels_table or task.samples_table
     if all(table.column(t).distinct <= 30 for t in task.targets):

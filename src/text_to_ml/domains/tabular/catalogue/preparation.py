@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from text_to_ml.program import Candidate, Hyperparameter, Stage
-from text_to_ml.task.values import Category, Reader, Task
+from text_to_ml.values import Category, Reader, Task
 
 
 @dataclass(frozen=True)

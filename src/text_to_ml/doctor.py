@@ -1,0 +1,68 @@
+"""Doctor: what this machine can do, tried for real where that is cheap."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+
+PACKAGES = (
+    ("numpy", "tables"),
+    ("pandas", "tables"),
+    ("scikit-learn", "tables"),
+    ("lightgbm", "tables"),
+    ("xgboost-cpu|xgboost", "tables"),
+    ("catboost", "tables"),
+    ("pyarrow", "Parquet files"),
+    ("openpyxl", "Excel files"),
+    ("ruff", "formatting of programs"),
+    ("torch", "deep learning"),
+    ("transformers", "pretrained models"),
+)
+
+
+def examine() -> list[str]:
+    """Plain lines of at most 78 characters."""
+    from text_to_ml.sandbox import describe
+
+    lines = [f"python     {platform.python_version()} ({sys.executable})"[:78]]
+    lines.append(
+        f"machine    {os.cpu_count()} cores, {memory_gb():.0f} GB memory, {platform.system()} {platform.machine()}"
+    )
+    lines.append(f"disk       {shutil.disk_usage('.').free / 2**30:.0f} GB free here")
+    for names, use in PACKAGES:
+        found = ""
+        for name in names.split("|"):
+            try:
+                found = f"{name} {importlib.metadata.version(name)}"
+                break
+            except importlib.metadata.PackageNotFoundError:
+                continue
+        first = names.split("|")[0]
+        lines.append(f"package    {found}" if found else f"package    {first} is not installed ({use})")
+    lines += [f"sandbox    {line}"[:78] for line in describe()]
+    lines.append(f"device     {device()}")
+    lines.append("model      builtin: works without a network or a key")
+    return lines
+
+
+def memory_gb() -> float:
+    """Memory of this machine."""
+    import psutil
+
+    return float(psutil.virtual_memory().total) / 2**30
+
+
+def device() -> str:
+    """What deep learning would run on."""
+    try:
+        import torch
+    except ImportError:
+        return "cpu (torch is not installed)"
+    except Exception as error:
+        return f"cpu (torch is installed but does not import: {error})"[:60]
+    if torch.cuda.is_available():
+        return f"cuda: {torch.cuda.get_device_name(0)}"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

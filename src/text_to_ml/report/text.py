@@ -1,0 +1,121 @@
+"""Runs in plain text, at most 78 characters wide: summary, leaderboard, what was dropped and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from text_to_ml.program import STAGES
+from text_to_ml.run import Run
+from text_to_ml.search.study import noise
+
+WIDTH = 78
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def number(value: Any) -> str:
+    """A score in five significant digits."""
+    return "—" if value is None else f"{float(value):.5g}"
+
+
+def cut(text: str, width: int = WIDTH) -> str:
+    """A text on one line, cut to a width."""
+    line = " ".join(str(text).split()) if "\n" in str(text) else str(text)
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """A curve in one line of block characters."""
+    if not values:
+        return ""
+    step = max(1, -(-len(values) // width))
+    points = list(values)[::step][-width:]
+    low, high = min(points), max(points)
+    return "".join(BARS[round((v - low) / (high - low) * 7) if high > low else 0] for v in points)
+
+
+def closing(run: Run) -> list[str]:
+    """What `run` prints at its end."""
+    best, data = run.best, run.summary()
+    chosen = next((t for t in run.records if t.number == best.get("trial")), None)
+    error = noise(chosen.folds) if chosen else None
+    lines = [
+        "",
+        f"{run.metric} ({'lower' if run.direction == 'minimize' else 'higher'} is better)",
+        f"  validation  {number(best.get('validation'))}" + (f" ± {error:.2g}" if error else ""),
+        f"  test        {number(best.get('test'))}",
+    ]
+    for stage in STAGES:
+        choice = best[str(stage)]
+        values = ", ".join(f"{k}={_short(v)}" for k, v in choice["values"].items())
+        lines.append(
+            cut(f"  {str(stage).replace('_', ' '):<18}{choice['candidate']}{f' ({values})' if values else ''}")
+        )
+    program = str(data["program"])
+    lines += [
+        "",
+        f"{data['trials']} trials, {data['verified']} modules, {data['seconds']:.0f} s. Your program:",
+        f"  {program}",
+        f"  python {program} predict --workspace {run.started['workspace']} \\",
+        "      --input NEW.csv --output predictions.csv",
+        f"  text-to-ml show {run.folder}",
+    ]
+    if run.started["options"]["sandbox"] == "none":
+        lines.append("  generated code ran without a sandbox (--no-sandbox)")
+    return lines
+
+
+def full(run: Run, top: int) -> list[str]:
+    """What `show` prints."""
+    started = run.started
+    understood = started["understood"]
+    lines = [
+        cut(
+            f"{started['name']}: {understood['category']}, target {', '.join(understood['targets'])}, {understood['rows']} rows"
+        ),
+    ]
+    lines += closing(run) if run.finished else ["", f"not finished: continue with `text-to-ml resume {run.folder}`"]
+    lines += ["", f"leaderboard ({run.metric}; fresh: the same program on other folds)"]
+    lines.append(f"{'trial':>6} {'score':>10} {'± se':>8} {'fresh':>10} {'seconds':>7}  program")
+    for trial in run.leaderboard[:top]:
+        error = noise(trial.folds)
+        fresh = sum(trial.rescored) / len(trial.rescored) if trial.rescored else None
+        name = trial.configuration.label() + (" (baseline)" if trial.origin == "baseline" else "")
+        lines.append(
+            cut(
+                f"{trial.number:>6} {number(trial.score):>10} {'' if error is None else f'{error:.2g}':>8} "
+                f"{number(fresh):>10} {trial.seconds:>7.1f}  {name}"
+            )
+        )
+    shown = {t.number for t in run.leaderboard[:top]}
+    for trial in run.leaderboard:
+        if trial.origin == "baseline" and trial.number not in shown:
+            lines.append(
+                cut(
+                    f"{trial.number:>6} {number(trial.score):>10} {'':>8} {'':>10} {trial.seconds:>7.1f}  {trial.configuration.label()} (baseline)"
+                )
+            )
+    lines += _dropped(run) + _failed(run)
+    return lines
+
+
+def _dropped(run: Run) -> list[str]:
+    lines = []
+    for event in run.events("module"):
+        if event.payload["module"] is None:
+            failures = event.payload["report"]["failures"]
+            why = f"{failures[0]['rule']}: {failures[0]['message']}" if failures else "no reason was given"
+            lines.append(cut(f"  {event.payload['candidate']['name']}: {why}"))
+    return ["", "dropped candidates", *lines] if lines else []
+
+
+def _failed(run: Run) -> list[str]:
+    failed = [t for t in run.records if t.state == "failed"]
+    if not failed:
+        return []
+    rows = [cut(f"{t.number:>6} {t.configuration.label()}: {t.error}") for t in failed[:5]]
+    return ["", f"failed trials: {len(failed)}", *rows]
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
