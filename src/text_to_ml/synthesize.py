@@ -63,6 +63,8 @@ def synthesize(
         )  # fmt: skip
         understood, store = begin(task, workspace, out, options)
     if on_event is not None:
+        for event in store.events("started"):
+            on_event(event)
         store.listen(on_event)
     domain = get_domain(understood.domain)
     work = (store.folder / "work").resolve()
@@ -76,7 +78,15 @@ def synthesize(
     )
     try:
         deadline = None if options.seconds is None else began + options.seconds
-        search(understood, options, store, box, work, Budget(deadline, options.evaluations), stop)
+        search(
+            understood,
+            options,
+            store,
+            box,
+            work,
+            Budget(deadline, options.evaluations, options.seconds or float("inf")),
+            stop,
+        )
         store.append("finished", {"seconds": round(clock.monotonic() - began, 2), "llm_cost_usd": 0.0})
     finally:
         box.close()
@@ -112,6 +122,7 @@ def search(
         record=lambda trial: void(store.append("trial", asdict(trial))),
         minimize=setting.metric.direction == "minimize",
         workers=options.workers,
+        race=options.seconds is not None,
         limits=limits,
         trials={e.payload["number"]: trial_from_json(e.payload) for e in store.events("trial")},
     )

@@ -10,7 +10,7 @@ import marshal
 import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,16 @@ class Evaluation:
     seconds: float = 0.0
     fit_seconds: float = 0.0
     outputs: tuple[np.ndarray, ...] = field(default=(), repr=False)
+
+
+EARLY = "stopped early"
+
+
+def hopeless(scores: Sequence[float], rival: Sequence[float], minimize: bool) -> bool:
+    """True where every fold so far is worse than the rival's by more than 10 % and than the spread of the rival's folds."""
+    sign = 1.0 if minimize else -1.0
+    gaps = [sign * (s - r) for s, r in zip(scores, rival, strict=False)]
+    return min(gaps) > max(0.1 * abs(float(np.mean(rival))), float(np.std(rival)))
 
 
 class JobError(Exception):
@@ -84,14 +94,26 @@ class Evaluator:
         fraction: float = 1.0,
         cancel: threading.Event | None = None,
         limits: Limits | None = None,
+        rival: Sequence[float] = (),
     ) -> Evaluation:
-        """Cross-validate one configuration; never raises for what generated code does."""
+        """Cross-validate one configuration; never raises for what generated code does.
+
+        ``rival``: fold scores of the best program so far. After two folds that are both clearly worse than the rival's,
+        the rest is not run, and the status is "stopped early".
+        """
         started = time.perf_counter()
         run = _Trial(self, modules, configuration, self.folder / "trials" / name, cancel, limits or self.limits)
         try:
             loaded = self.data.load(run.program, modules[Stage.PREPARATION].source)
             folds = self.data.folds(loaded, repeat, fraction)
-            outputs = [run.outputs(loaded, fold, f"fold {i}") for i, fold in enumerate(folds)]
+            outputs: list[np.ndarray] = []
+            for i, fold in enumerate(folds):
+                outputs.append(run.outputs(loaded, fold, f"fold {i}"))
+                if i == 1 and len(folds) > 2 and len(rival) == len(folds):
+                    scores = run.scores(folds[:2], outputs)
+                    if hopeless(scores, rival, self.setting.metric.direction == "minimize"):
+                        seconds = time.perf_counter() - started
+                        return Evaluation(None, tuple(scores), EARLY, "", seconds, run.fit_seconds)
             scores = run.scores(folds, outputs)
             return Evaluation(
                 float(np.mean(scores)),

@@ -50,7 +50,7 @@ def boosting_common() -> tuple[Hyperparameter, ...]:
 def forest() -> tuple[Hyperparameter, ...]:
     """Forests."""
     return (
-        whole("trees", 200, 50, 500, True),
+        whole("trees", 150, 50, 400, True),
         choice("max_features", "sqrt", 0.33, 0.6, 1.0),
         whole("min_leaf", 1, 1, 10, True),
     )
@@ -104,9 +104,9 @@ def parameters(name: str, regression: bool) -> tuple[Hyperparameter, ...]:
             real("l2", 1.0, 1e-2, 30.0),
         ),
         "catboost": (
-            whole("rounds", 400, 100, 1000, True),
-            real("learning_rate", 0.06, 0.015, 0.2),
-            whole("depth", 6, 3, 8),
+            whole("rounds", 300, 100, 800, True),
+            real("learning_rate", 0.07, 0.015, 0.2),
+            whole("depth", 5, 3, 7),
             real("l2", 3.0, 0.5, 30.0),
             real("noise", 1.0, 0.1, 5.0),
             real("feature_share", 0.8, 0.3, 1.0, False),
@@ -132,7 +132,7 @@ def parameters(name: str, regression: bool) -> tuple[Hyperparameter, ...]:
             real("gamma", 0.5, 0.05, 5.0),
         ),
         "blend": (
-            whole("rounds", 300, 100, 800, True),
+            whole("rounds", 200, 100, 600, True),
             real("boosting", 1.0, 0.3, 3.0),
             real("trees", 0.5, 0.1, 2.0),
             real("smoothness", 1.0, 0.1, 3.0),
