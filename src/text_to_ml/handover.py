@@ -46,12 +46,13 @@ def hand_over(
     """Score the final test part, write the program's text, run it again; Refused if it does not repeat its scores."""
     modules = study.modules(finalist.configuration)
     assert modules is not None and finalist.score is not None
-    validation = study.evaluator.evaluate(
-        modules, finalist.configuration, name=f"final-{finalist.number}", limits=limits
-    )
-    if validation.score is None:
-        return Refused(finalist, f"it failed when evaluated again: {validation.error}")
-    test = study.evaluator.test_score(modules, finalist.configuration, validation)
+    outputs = study.evaluator.kept(str(finalist.number))
+    if outputs is None:
+        again = study.evaluator.evaluate(modules, finalist.configuration, name=str(finalist.number), limits=limits)
+        if again.score is None:
+            return Refused(finalist, f"it failed when evaluated again: {again.error}")
+        outputs = again.outputs
+    test = study.evaluator.test_score(modules, finalist.configuration, outputs)
     test_score = test.score if test is not None else None
     program = assemble(modules, finalist.configuration, setting, title=docstring(setting, finalist, test_score))
     program = replace(program, source=header(program) + formatted(program.source))

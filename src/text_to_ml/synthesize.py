@@ -26,7 +26,7 @@ from text_to_ml.search.study import Budget, Study, Trial
 from text_to_ml.start import Options, begin, metric_of, split_of, take_up, writer_of
 from text_to_ml.store import Event, RunFolder
 from text_to_ml.values import Description, Task
-from text_to_ml.verify import Verifier
+from text_to_ml.verify import Verifier, passes_folder
 from text_to_ml.writers.base import Writer
 
 
@@ -111,7 +111,7 @@ def search(
     space = space_from_json(recorded.payload) if recorded else writer.space(task)
     if recorded is None:
         store.append("space", to_json(space))
-    verifier = Verifier(domain, domain.facts(task, work / "miniature"), box, work / "tests")
+    verifier = Verifier(domain, domain.facts(task, work / "miniature"), box, work / "tests", passes=passes_folder())
     limits = Limits(wall_seconds=trial_seconds(options.seconds), memory_mb=8192)
     data = DataStore(setting, box, work / "data", limits)
     study = Study(

@@ -66,6 +66,7 @@ class WarmSandbox:
         self._closed = False
         self._process: subprocess.Popen[bytes] | None = None
         self._ready: Future[None] = Future()
+        self._reader: threading.Thread | None = None
         self._start()
 
     def _start(self) -> None:
@@ -88,7 +89,8 @@ class WarmSandbox:
         with contextlib.suppress(OSError):
             process.stdin.write(json.dumps(config).encode() + b"\n")
             process.stdin.flush()
-        threading.Thread(target=self._read, args=(process, self._ready), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(process, self._ready), daemon=True)
+        self._reader.start()
 
     def _read(self, process: subprocess.Popen[bytes], ready: Future[None]) -> None:
         """Deliver answers until the process ends; then everything that waits is lost."""
@@ -107,6 +109,10 @@ class WarmSandbox:
             if future is not None:
                 future.set_result(message)
         process.wait()
+        with contextlib.suppress(OSError):
+            if process.stdin is not None:
+                process.stdin.close()
+        process.stdout.close()
         with self._lock:
             lost, self._waiting = self._waiting, {}
             if self._process is process:
@@ -234,5 +240,5 @@ class WarmSandbox:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        if self._reader is not None:
+            self._reader.join(timeout=5.0)

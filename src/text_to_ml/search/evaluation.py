@@ -115,6 +115,7 @@ class Evaluator:
                         seconds = time.perf_counter() - started
                         return Evaluation(None, tuple(scores), EARLY, "", seconds, run.fit_seconds)
             scores = run.scores(folds, outputs)
+            self.keep(name, outputs)
             return Evaluation(
                 float(np.mean(scores)),
                 tuple(scores),
@@ -128,8 +129,22 @@ class Evaluator:
         finally:
             run.clean()
 
+    def keep(self, name: str, outputs: list[np.ndarray]) -> None:
+        """Keep the out-of-fold outputs of a trial while the run lasts."""
+        folder = self.folder / "outputs"
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez(folder / f"{name}.npz", *outputs)
+
+    def kept(self, name: str) -> tuple[np.ndarray, ...] | None:
+        """The out-of-fold outputs of a trial of this session."""
+        path = self.folder / "outputs" / f"{name}.npz"
+        if not path.exists():
+            return None
+        with np.load(path, allow_pickle=False) as arrays:
+            return tuple(arrays[key] for key in arrays.files)
+
     def test_score(
-        self, modules: Mapping[Stage, Module], configuration: Configuration, validation: Evaluation
+        self, modules: Mapping[Stage, Module], configuration: Configuration, outputs_of_folds: Sequence[np.ndarray]
     ) -> Evaluation | None:
         """Fit on all rows of the search and score the final test part; None where the task has none."""
         started = time.perf_counter()
@@ -141,7 +156,7 @@ class Evaluator:
                 return None
             outputs = run.outputs(loaded, fold, "test")
             codes = np.concatenate([f.codes for f in self.data.folds(loaded)])
-            predictions = run.post(outputs, (np.concatenate(validation.outputs), codes), "test")
+            predictions = run.post(outputs, (np.concatenate(outputs_of_folds), codes), "test")
             score = self.setting.metric(fold.codes, predictions)
             return Evaluation(score, (score,), seconds=time.perf_counter() - started, fit_seconds=run.fit_seconds)
         except (LoadError, JobError, ValueError) as error:

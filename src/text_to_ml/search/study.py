@@ -220,12 +220,12 @@ class Study:
         return result
 
     def reserve(self, total: float) -> float:
-        """Seconds that re-scoring the finalists (a fifth of ``total`` at most) and handing over will take."""
+        """Seconds that re-scoring the finalists (at most 15 % of ``total``) and handing over will take."""
         best = self.ranked()[:FINALISTS]
         if not best:
             return 5.0
         rescoring = sum(t.seconds for t in best) / self.workers + max(t.seconds for t in best) / 2
-        return 5.0 + min(rescoring, 0.2 * total) + 2.4 * statistics.fmean(t.seconds for t in best)
+        return 4.0 + min(rescoring, 0.15 * total) + 1.3 * statistics.fmean(t.seconds for t in best)
 
     # --------------------------------------------------------------------------------------------- the finalists
 
@@ -234,7 +234,7 @@ class Study:
         best = self.ranked()[:finalists]
 
         def again(trial: Trial) -> Trial:
-            if trial.rescored or budget.left() < 5.0 + 3.4 * trial.seconds:
+            if trial.rescored or budget.left() < 4.0 + 2.3 * trial.seconds:
                 return trial
             modules = self.modules(trial.configuration)
             assert modules is not None

@@ -36,6 +36,8 @@ def describe(task: str | Path, workspace: str | Path | None = None) -> tuple[Des
     OptionError name what is wrong and how to mend it.
     """
     text = str(task)
+    if isinstance(task, str) and not text.strip():
+        raise TaskError("the task is empty. Say what is to be predicted from which files, and by which metric.")
     path = Path(text) if len(text) < 1000 and "\n" not in text else None
     looks_like_path = path is not None and (
         bool(path.suffix and " " not in path.name) or (" " not in text and ("/" in text or path.exists()))
@@ -50,8 +52,6 @@ def describe(task: str | Path, workspace: str | Path | None = None) -> tuple[Des
         return description, folder_of(workspace) if workspace is not None else path.resolve().parent
     if looks_like_path:
         raise TaskError(f"{text}: no such file. Give a Markdown file, a folder holding task.md, or words.")
-    if not text.strip():
-        raise TaskError("the task is empty. Say what is to be predicted from which files, and by which metric.")
     if workspace is None:
         raise OptionError("a task in plain words needs the folder of its files: add --workspace DIR.")
     return parse(text, "task", None), folder_of(workspace)
