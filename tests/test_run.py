@@ -19,7 +19,22 @@ from text_to_ml.run import Run
 
 from .conftest import KIND, ROOT, command, sandbox_flag
 
-KEYS = ["run", "program", "metric", "direction", "validation", "test", "writer", "candidates", "verified", "trials", "cost", "llm_cost_usd", "seconds", "best"]
+KEYS = [
+    "run",
+    "program",
+    "metric",
+    "direction",
+    "validation",
+    "test",
+    "writer",
+    "candidates",
+    "verified",
+    "trials",
+    "cost",
+    "llm_cost_usd",
+    "seconds",
+    "best",
+]
 
 
 def python(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -109,7 +124,7 @@ def test_notebook_runs(finished: tuple[Path, dict[str, object]], monkeypatch: py
 def test_show_tells_the_leaderboard(finished: tuple[Path, dict[str, object]]) -> None:
     done = command("show", finished[0])
     assert done.returncode == 0
-    assert "leaderboard" in done.stdout and "(baseline)" in done.stdout
+    assert "leaderboard" in done.stdout and "baseline: " in done.stdout
     assert all(len(line) <= 78 for line in done.stdout.splitlines() if "/" not in line)
 
 

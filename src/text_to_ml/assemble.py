@@ -128,11 +128,11 @@ def rename(source: str, names: Mapping[str, str]) -> str:
         own = hidden | {n.id for n in assigned if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         for child in (*node.decorator_list, *node.bases, *(k.value for k in node.keywords)):
             visit(child, hidden)
-        for child in node.body:
-            if isinstance(child, ast.FunctionDef):
-                visit_function(child, own, hidden)
+        for statement in node.body:
+            if isinstance(statement, ast.FunctionDef):
+                visit_function(statement, own, hidden)
             else:
-                visit(child, own)
+                visit(statement, own)
 
     visit(ast.parse(source), frozenset())
     data = source.encode()

@@ -209,11 +209,11 @@ class Study:
         return sum(t.cost for t in list(self.trials.values()))
 
     def ranked(self) -> list[Trial]:
-        """Finished trials, best first, equal configurations once; ties go to the faster program."""
+        """Finished trials, best first, equal configurations once; ties go to the earlier (simpler) one."""
         seen: set[str] = set()
         result = []
         finished = [t for t in list(self.trials.values()) if t.state == "finished"]
-        for trial in sorted(finished, key=lambda t: (self.loss(t.score), t.seconds, t.number)):
+        for trial in sorted(finished, key=lambda t: (self.loss(t.score), t.number)):
             if trial.configuration.key not in seen:
                 seen.add(trial.configuration.key)
                 result.append(trial)
@@ -246,7 +246,7 @@ class Study:
         with ThreadPoolExecutor(self.workers, thread_name_prefix="finalist") as pool:
             scored = list(pool.map(again, best))
         complete = [t for t in scored if t.rescored] or scored
-        return sorted(complete, key=lambda t: (self.loss(t.mean_score), t.seconds, t.number))
+        return sorted(complete, key=lambda t: (self.loss(t.mean_score), t.number))
 
 
 def noise(folds: Sequence[float]) -> float | None:
