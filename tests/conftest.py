@@ -62,7 +62,7 @@ def mixed_frame(rows: int = 160, seed: int = 0) -> pd.DataFrame:
     return frame
 
 
-TASKS = ("binary", "multiclass", "multilabel", "regression", "multioutput", "entity", "numbers")
+TASKS = ("ordinal", "binary", "multiclass", "multilabel", "regression", "multioutput", "entity", "numbers")
 
 
 def write_workspace(folder: Path, kind: str) -> Path:
@@ -78,6 +78,9 @@ def write_workspace(folder: Path, kind: str) -> Path:
     elif kind == "multiclass":
         frame["grade"] = pd.cut(signal, [-99, 9, 11, 99], labels=["low", "middle", "high"]).astype("str")
         head = "target: grade\nmetric: f1_macro"
+    elif kind == "ordinal":
+        frame["stars"] = pd.cut(signal, [-99, 8, 10, 11, 99], labels=False) + 1
+        head = "target: stars\nmetric: quadratic weighted kappa"
     elif kind == "multilabel":
         frame["tag_a"], frame["tag_b"] = (signal > 10).astype(int), (random.random(len(frame)) > 0.6).astype(int)
         head = "target: tag_a, tag_b\nmetric: f1_micro"

@@ -257,6 +257,7 @@ CATALOGUE = [
     ("binary", Stage.POST_PROCESSING),
     ("multiclass", Stage.PREPARATION),
     ("multiclass", Stage.POST_PROCESSING),
+    ("ordinal", Stage.POST_PROCESSING),
     ("multilabel", Stage.POST_PROCESSING),
     ("regression", Stage.MODELING),
     ("regression", Stage.POST_PROCESSING),

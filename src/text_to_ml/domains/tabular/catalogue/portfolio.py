@@ -91,7 +91,7 @@ def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
 
 def usual_post(task: Task, names: list[str]) -> str:
     """The post-processing that most entries take."""
-    for name in ("prior_corrected", "clipped", "as_they_are"):
+    for name in ("ordinal", "prior_corrected", "clipped", "as_they_are"):
         if name in names:
             return name
     return names[0]
