@@ -56,7 +56,8 @@ def closing(run: Run) -> list[str]:
         "",
         f"{data['trials']} trials, {data['verified']} modules, {data['seconds']:.0f} s. Your program:",
         f"  {program}",
-        f"  python {program} predict --workspace {run.started['workspace']} \\",
+        f"  python {program} predict \\",
+        f"      --workspace {run.started['workspace']} \\",
         "      --input NEW.csv --output predictions.csv",
         f"  text-to-ml show {run.folder}",
     ]
