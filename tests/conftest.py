@@ -62,7 +62,18 @@ def mixed_frame(rows: int = 160, seed: int = 0) -> pd.DataFrame:
     return frame
 
 
-TASKS = ("ordinal", "binary", "multiclass", "multilabel", "regression", "multioutput", "entity", "numbers")
+TASKS = (
+    "absolute",
+    "balanced",
+    "ordinal",
+    "binary",
+    "multiclass",
+    "multilabel",
+    "regression",
+    "multioutput",
+    "entity",
+    "numbers",
+)
 
 
 def write_workspace(folder: Path, kind: str) -> Path:
@@ -72,9 +83,9 @@ def write_workspace(folder: Path, kind: str) -> Path:
     random = np.random.default_rng(1)
     signal = frame['size "m"'].fillna(10) + 2 * (frame["kind"] == "red") + random.normal(size=len(frame))
     head, files = "", "data.csv: the table"
-    if kind == "binary":
+    if kind in ("binary", "balanced"):
         frame["bought"] = np.where(signal > 10.5, "yes", "no")
-        head = "target: bought\nmetric: roc_auc"
+        head = f"target: bought\nmetric: {'roc_auc' if kind == 'binary' else 'balanced log loss'}"
     elif kind == "multiclass":
         frame["grade"] = pd.cut(signal, [-99, 9, 11, 99], labels=["low", "middle", "high"]).astype("str")
         head = "target: grade\nmetric: f1_macro"
@@ -84,9 +95,9 @@ def write_workspace(folder: Path, kind: str) -> Path:
     elif kind == "multilabel":
         frame["tag_a"], frame["tag_b"] = (signal > 10).astype(int), (random.random(len(frame)) > 0.6).astype(int)
         head = "target: tag_a, tag_b\nmetric: f1_micro"
-    elif kind == "regression":
+    elif kind in ("regression", "absolute"):
         frame["price"] = np.exp(signal / 4).round(2)
-        head = "target: price\nmetric: rmsle"
+        head = f"target: price\nmetric: {'rmsle' if kind == 'regression' else 'mae'}"
     elif kind == "multioutput":
         frame["first"], frame["second"] = signal, signal**2 / 10
         head = "target: first, second\nmetric: mcrmse"

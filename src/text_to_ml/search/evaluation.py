@@ -71,6 +71,11 @@ class Evaluator:
         self._lock = threading.Lock()
         self._programs: dict[tuple[str, ...], Path] = {}
 
+    @property
+    def has_fresh_folds(self) -> bool:
+        """False where rows are split by time: there is one way to cut it."""
+        return self.setting.split.time is None
+
     def program_file(self, modules: Mapping[Stage, Module], configuration: Configuration) -> Path:
         """The assembled program of these modules, written once."""
         key = tuple(modules[s].digest for s in STAGES)

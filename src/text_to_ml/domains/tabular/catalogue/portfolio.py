@@ -65,6 +65,16 @@ REGRESSION: tuple[Entry, ...] = (
     ("scaled", "svm", {"C": 3.0, "gamma": 0.1, "epsilon": 0.2}),
 )
 
+LARGE: tuple[Entry, ...] = (
+    ("plain", "hist_gradient_boosting", {"rounds": 300, "leaves": 31, "learning_rate": 0.1, "min_leaf": 20}),
+    ("plain", "lightgbm", {"rounds": 600, "leaves": 31, "extra_trees": False, "feature_share": 0.8}),
+    ("plain", "xgboost", {"rounds": 400, "depth": 7, "learning_rate": 0.1}),
+    ("target_encoded", "lightgbm", {"rounds": 600, "leaves": 31, "extra_trees": False, "feature_share": 0.8}),
+    ("plain", "catboost", {"rounds": 400, "depth": 7, "learning_rate": 0.12}),
+    ("plain", "hist_gradient_boosting", {"rounds": 500, "leaves": 63, "learning_rate": 0.06, "min_leaf": 20}),
+)
+"""Put before the others for more than 5,000 rows, where larger trees pay."""
+
 
 def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
     """The configurations to try first on this task, those only whose candidates the space holds."""
@@ -74,7 +84,8 @@ def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
         (("plain", "constant", {}), posts[0]),
         (("plain", "default_boosting", {}), posts[0]),
     ]
-    for entry in REGRESSION if task.category.is_regression else CLASSIFICATION:
+    usual_order = REGRESSION if task.category.is_regression else CLASSIFICATION
+    for entry in (*LARGE, *usual_order) if task.rows > 5000 else usual_order:
         entries.append((entry, usual))
         has_log = any(
             h.name == "log_target" for c in space.stage(Stage.MODELING) if c.name == entry[1] for h in c.hyperparameters
