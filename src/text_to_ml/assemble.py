@@ -79,8 +79,6 @@ def imported_names(source: str) -> dict[str, str]:
 
 def rename(source: str, names: Mapping[str, str]) -> str:
     """Rename top-level names of a source text wherever the name means the top-level one and not a local one."""
-    if not names:
-        return source
     edits: list[tuple[int, int, str]] = []
     lines = source.encode().splitlines(keepends=True)
     starts = [0]

@@ -8,6 +8,7 @@ except by the names of entry points.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import importlib
@@ -62,8 +63,7 @@ def serve() -> None:
             failed[name] = f"{type(error).__name__}: {error}"[:300]
     gc.collect()
     gc.freeze()
-    threads = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1
-    replies.write(json.dumps({"ready": True, "failed": failed, "threads": threads}).encode() + b"\n")
+    replies.write(json.dumps({"ready": True, "failed": failed}).encode() + b"\n")
     Server(replies, config).loop()
 
 
@@ -85,16 +85,12 @@ class Server:
             for key, _ in self.selector.select(POLL if self.children else None):
                 if key.data is None:
                     if not self.read_requests():
-                        self.end()
+                        for child in self.children.values():
+                            kill_tree(child.pid)
                         return
                 else:
                     self.read_child(key)
             self.look()
-
-    def end(self) -> None:
-        """Kill everything."""
-        for child in list(self.children.values()):
-            kill_tree(child.pid)
 
     def read_requests(self) -> bool:
         """Take in what the host says; False at the end."""
@@ -200,7 +196,7 @@ class Server:
                 try:
                     data = os.read(fd, 1 << 16)
                 except BlockingIOError:
-                    break
+                    data = b""
                 if not data:
                     break
                 if fd == child.result:
@@ -339,22 +335,17 @@ def set_limits(limits: dict[str, Any]) -> None:
         hard = resource.getrlimit(what)[1]
         if hard != resource.RLIM_INFINITY:
             value = min(value, hard)
-        try:
+        with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(what, (value, value))
-        except (ValueError, OSError):
-            continue
 
 
 def resident_mb(field: str) -> float:
-    """A size from /proc/self/status in MB."""
-    try:
-        with open("/proc/self/status") as status:
-            for line in status:
-                if line.startswith(field + ":"):
-                    return int(line.split()[1]) / 1024
-    except OSError:
-        pass
-    return 0.0
+    """A size from /proc/self/status in MB; 0 where there is no /proc."""
+    if not os.path.exists("/proc/self/status"):
+        return 0.0
+    with open("/proc/self/status") as status:
+        sizes = [int(line.split()[1]) for line in status if line.startswith(field + ":")]
+    return sizes[0] / 1024 if sizes else 0.0
 
 
 def parent_of(pid: int) -> int:
@@ -369,10 +360,8 @@ def parent_of(pid: int) -> int:
 def tree(root: int) -> set[int]:
     """A process and all its descendants."""
     parents = {int(name): parent_of(int(name)) for name in os.listdir("/proc") if name.isdigit()}
-    members, grown = {root}, True
-    while grown:
-        more = {pid for pid, parent in parents.items() if parent in members} - members
-        grown = bool(more)
+    members = {root}
+    while more := {pid for pid, parent in parents.items() if parent in members} - members:
         members |= more
     return members
 
@@ -381,10 +370,10 @@ def private_mb(pid: int) -> float:
     """Memory of one process that it does not share with the warm process."""
     try:
         with open(f"/proc/{pid}/statm") as statm:
-            fields = statm.read().split()
-        return (int(fields[1]) - int(fields[2])) * PAGE / (1 << 20)
-    except (OSError, ValueError, IndexError):
+            resident, shared = statm.read().split()[1:3]
+    except (OSError, ValueError):
         return 0.0
+    return (int(resident) - int(shared)) * PAGE / (1 << 20)
 
 
 def folder_mb(folder: str) -> float:
@@ -402,14 +391,9 @@ def folder_mb(folder: str) -> float:
 def kill_tree(pid: int) -> None:
     """Kill a process, its session and its descendants."""
     for member in tree(pid):
-        try:
+        with contextlib.suppress(OSError):
             os.kill(member, signal.SIGKILL)
-        except OSError:
-            continue
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["fresh"]:
-        fresh()
-    else:
-        serve()
+    (fresh if sys.argv[1:] == ["fresh"] else serve)()

@@ -20,7 +20,10 @@ SECTIONS = {
     "metric": ("metric", "metrics", "evaluation metric", "evaluation", "score", "scoring"),
     "files": ("files", "file", "available files", "data files", "dataset", "datasets"),
 }
-OPTIONS = ["name", "domain", "category", "target", "metric", "positive", "entity", "id", "group", "time", "validation", "test", "header", "separator", "encoding", "drop", "metric_options", "files"]  # fmt: skip
+OPTIONS = [
+    "name", "domain", "category", "target", "metric", "positive", "entity", "id", "group", "time", "validation", "test",
+    "header", "separator", "encoding", "metric_options", "files",
+]  # fmt: skip
 HINTS = {
     "metric": r"\b(metric|score[ds]?|evaluat\w*|measured|rmse|mae|auc|accuracy|f1|log.?loss|error rate)\b",
     "files": r"\b[\w./-]+\.(csv|tsv|txt|parquet|xlsx?|jsonl?|gz|zip|data)\b",

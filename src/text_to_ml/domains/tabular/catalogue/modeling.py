@@ -56,26 +56,9 @@ def forest() -> tuple[Hyperparameter, ...]:
     )
 
 
-def parameters(name: str, regression: bool) -> tuple[Hyperparameter, ...]:
-    """Hyperparameters of a model, less those that depend on the metric or the targets."""
-    table: dict[str, tuple[Hyperparameter, ...]] = {
-        "constant": (),
-        "default_boosting": (),
-        "linear": (real("strength", 1.0, 1e-3, 1e4),),
-        "elastic_net": (
-            real("strength", 0.01 if regression else 1e-3, 1e-4, 1.0),
-            real("l1_share", 0.5, 0.02, 1.0, False),
-        ),
-        "svm": (
-            real("C", 10.0 if regression else 2.0, 0.05, 300.0),
-            real("gamma", 0.3 if regression else 1.0, 0.02, 5.0),
-            *((real("epsilon", 0.05, 0.003, 0.5),) if regression else ()),
-        ),
-        "knn": (
-            whole("neighbours", 10, 1, 60, True),
-            choice("weights", "distance", "uniform"),
-            choice("metric", "euclidean", "manhattan"),
-        ),
+def trees() -> dict[str, tuple[Hyperparameter, ...]]:
+    """Forests and boosting."""
+    return {
         "random_forest": forest(),
         "extra_trees": forest(),
         "hist_gradient_boosting": (
@@ -111,6 +94,34 @@ def parameters(name: str, regression: bool) -> tuple[Hyperparameter, ...]:
             real("noise", 1.0, 0.1, 5.0),
             real("feature_share", 0.8, 0.3, 1.0, False),
         ),
+    }
+
+
+def parameters(name: str, regression: bool) -> tuple[Hyperparameter, ...]:
+    """Hyperparameters of a model, less those that depend on the metric or the targets."""
+    return (trees() | others(regression))[name]
+
+
+def others(regression: bool) -> dict[str, tuple[Hyperparameter, ...]]:
+    """Linear and smooth models, neighbours, networks, blends."""
+    return {
+        "constant": (),
+        "default_boosting": (),
+        "linear": (real("strength", 1.0, 1e-3, 1e4),),
+        "elastic_net": (
+            real("strength", 0.01 if regression else 1e-3, 1e-4, 1.0),
+            real("l1_share", 0.5, 0.02, 1.0, False),
+        ),
+        "svm": (
+            real("C", 10.0 if regression else 2.0, 0.05, 300.0),
+            real("gamma", 0.3 if regression else 1.0, 0.02, 5.0),
+            *((real("epsilon", 0.05, 0.003, 0.5),) if regression else ()),
+        ),
+        "knn": (
+            whole("neighbours", 10, 1, 60, True),
+            choice("weights", "distance", "uniform"),
+            choice("metric", "euclidean", "manhattan"),
+        ),
         "mlp": (
             whole("width", 64, 16, 200, True),
             whole("layers", 2, 1, 3),
@@ -139,7 +150,6 @@ def parameters(name: str, regression: bool) -> tuple[Hyperparameter, ...]:
             real("C", 10.0 if regression else 2.0, 0.5, 100.0),
         ),
     }
-    return table[name]
 
 
 SUMMARIES = {
