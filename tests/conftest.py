@@ -101,6 +101,8 @@ def write_workspace(folder: Path, kind: str) -> Path:
     elif kind == "multioutput":
         frame["first"], frame["second"] = signal, signal**2 / 10
         head = "target: first, second\nmetric: mcrmse"
+    elif kind in ("headless", "files"):
+        return write_plain(folder, kind)
     elif kind == "numbers":
         frame = pd.DataFrame(random.normal(size=(120, 1)), columns=["only"])
         frame["y"] = (frame["only"] > 0).astype(int)
@@ -116,6 +118,27 @@ def write_workspace(folder: Path, kind: str) -> Path:
     text = (
         f"---\nname: {kind}\n{head}\n---\n# {kind}\n## Input data\nTabular.\n## Output data\nleft\n## Files\n{files}\n"
     )
+    (folder / "task.md").write_text(text, encoding="utf-8")
+    return folder
+
+
+def write_plain(folder: Path, kind: str) -> Path:
+    """A table without a header whose first column is the target; or files for training, validation and test."""
+    random = np.random.default_rng(2)
+
+    def table(rows: int) -> pd.DataFrame:
+        frame = pd.DataFrame({"a": random.normal(size=rows), "c": random.choice(["x", "y", "z"], rows)})
+        frame.insert(0, "label", np.where(frame["a"] + (frame["c"] == "x") > 0.3, "pos", "neg"))
+        return frame
+
+    if kind == "headless":
+        table(120).to_csv(folder / "plain.data", index=False, header=False, sep=";", encoding="latin-1")
+        output, files = "The first column.", "plain.data"
+    else:
+        for name, rows in (("train", 100), ("validation", 40), ("test", 30)):
+            table(rows).to_csv(folder / f"{name}.csv", index=False)
+        output, files = "label", "train.csv, validation.csv, test.csv"
+    text = f"## Input data\nTabular.\n## Output data\n{output}\n## Metric\nF1\n## Files\n{files}\n"
     (folder / "task.md").write_text(text, encoding="utf-8")
     return folder
 

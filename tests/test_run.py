@@ -213,7 +213,10 @@ def test_interrupt_hands_over_the_best_so_far(tmp_path: Path) -> None:
     assert Run(folder).finished
 
 
-@pytest.mark.parametrize("kind", ["multilabel", "multioutput", "entity", "regression"])
+SOURCES = {"headless": ("plain.data", 120), "files": ("train.csv", 100), "entity": ("data.csv", 90)}
+
+
+@pytest.mark.parametrize("kind", ["multilabel", "multioutput", "entity", "regression", "headless", "files"])
 def test_other_tasks_end_with_a_program(kind: str, workspaces: dict[str, Path], tmp_path: Path) -> None:
     folder = tmp_path / "run"
     done = command("run", workspaces[kind], "--evaluations", "3", "--out", folder, "--json", *sandbox_flag())
@@ -222,7 +225,8 @@ def test_other_tasks_end_with_a_program(kind: str, workspaces: dict[str, Path], 
     assert summary["validation"] is not None and summary["test"] is not None
     program = python(folder / "program.py", "evaluate", "--json", "--workspace", workspaces[kind])
     assert json.loads(program.stdout)["validation"] == pytest.approx(summary["validation"], rel=1e-6), program.stderr
-    source = workspaces[kind] / "data.csv"
+    name, expected = SOURCES.get(kind, ("data.csv", 160))
+    source = workspaces[kind] / name
     arguments = [
         "--input",
         source,
@@ -235,7 +239,6 @@ def test_other_tasks_end_with_a_program(kind: str, workspaces: dict[str, Path], 
     ]
     predicted = python(folder / "program.py", "predict", *arguments)
     assert predicted.returncode == 0, predicted.stderr
-    expected = 90 if kind == "entity" else 160
     assert len(pd.read_csv(tmp_path / "p.csv")) == expected
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from text_to_ml.errors import OptionError
+from text_to_ml.errors import OptionError, SandboxError
 from text_to_ml.sandbox import describe, open_sandbox
 from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Sandbox, Status
+from text_to_ml.synthesize import synthesize
 
-from .conftest import KIND
+from .conftest import KIND, ROOT
 
 isolated = pytest.mark.skipif(KIND != "bubblewrap", reason="bubblewrap does not work here")
 
@@ -174,3 +175,13 @@ def test_a_thousand_runs_leave_nothing(sandbox: Sandbox, scratch: Path) -> None:
     for _ in range(1000):
         assert run(sandbox, scratch, "x = 1").passed
     assert len(os.listdir("/proc/self/fd")) <= before + 2  # noqa: PTH208
+
+
+def test_without_isolation_a_run_is_refused_before_anything_is_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SandboxError, match="--no-sandbox"):
+        synthesize(ROOT / "examples/iris", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    assert describe()[0].startswith("none")

@@ -21,6 +21,7 @@ from text_to_ml.domains.base import DomainFamily
 from text_to_ml.metrics.base import Metric
 from text_to_ml.program import STAGES, Configuration, Module, Program, Stage
 from text_to_ml.runtime.split import Split
+from text_to_ml.syntax import parse
 from text_to_ml.values import Task
 
 RUNTIME_FILES = ("split.py", "workflow.py", "command_line.py")
@@ -54,7 +55,7 @@ class Setting:
 def top_level_names(source: str) -> set[str]:
     """Names that a module defines at its top level, imports left out."""
     names: set[str] = set()
-    for node in ast.parse(source).body:
+    for node in parse(source).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
         targets = (
@@ -67,7 +68,7 @@ def top_level_names(source: str) -> set[str]:
 def imported_names(source: str) -> dict[str, str]:
     """Name → what it stands for ("numpy", "sklearn.svm:SVC") of the top-level imports."""
     names: dict[str, str] = {}
-    for node in ast.parse(source).body:
+    for node in parse(source).body:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 bound = alias.asname or alias.name.partition(".")[0]
@@ -132,7 +133,7 @@ def rename(source: str, names: Mapping[str, str]) -> str:
             else:
                 visit(statement, own)
 
-    visit(ast.parse(source), frozenset())
+    visit(parse(source), frozenset())
     data = source.encode()
     for start, end, new in sorted(edits, reverse=True):
         data = data[:start] + new.encode() + data[end:]
@@ -189,7 +190,7 @@ def _rename_imports(source: str, names: Mapping[str, str]) -> str:
     """Give top-level imports another bound name."""
     if not names:
         return source
-    tree, lines = ast.parse(source), source.splitlines()
+    tree, lines = parse(source), source.splitlines()
     for node in reversed(tree.body):
         if not isinstance(node, ast.Import | ast.ImportFrom):
             continue
@@ -203,7 +204,7 @@ def _rename_imports(source: str, names: Mapping[str, str]) -> str:
 
 def split_imports(source: str, drop: Sequence[str] = ()) -> tuple[list[str], str]:
     """The top-level imports of a source text, and the rest of it without its docstring."""
-    tree = ast.parse(source)
+    tree = parse(source)
     lines = source.splitlines()
     imports: list[str] = []
     for number, node in reversed(list(enumerate(tree.body))):
@@ -222,7 +223,7 @@ def split_imports(source: str, drop: Sequence[str] = ()) -> tuple[list[str], str
 def requirements(source: str) -> list[str]:
     """Pinned distributions of the packages that a program imports, as installed here."""
     pins = {"numpy", "pandas", "scikit-learn", "joblib"}
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parse(source)):
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module]

@@ -66,7 +66,7 @@ def choose(
             return result
         store.append("refused", {"trial": finalist.number, "reason": result.reason})
     failed = [t for t in study.trials.values() if t.error]
-    why = f" The last error: {failed[-1].error.splitlines()[0]}" if failed else ""
+    why = f" The last error: {failed[-1].error.splitlines()[0]}." if failed else ""
     raise TextToMLError(
         f"{store.folder}: no program could be handed over, {len(study.trials)} trials were run.{why} "
         f"Look at `text-to-ml show {store.folder}`, or give more time with --time."

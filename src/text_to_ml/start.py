@@ -17,6 +17,7 @@ from text_to_ml.errors import OptionError, StoreError, did_you_mean
 from text_to_ml.metrics import get_metric
 from text_to_ml.metrics.base import Metric
 from text_to_ml.runtime.split import Split
+from text_to_ml.sandbox import require
 from text_to_ml.search.strategies import get_strategy
 from text_to_ml.store import RunFolder
 from text_to_ml.task.describe import describe
@@ -58,6 +59,7 @@ class Options:
                 f"{did_you_mean(given['share'], ['names', 'summary', 'rows'])}"
             )
         get_strategy(given["strategy"], given["seed"])
+        require(given["sandbox"])
         if given["model"] != "builtin":
             raise OptionError(f"--model {given['model']!r}: is not known here; builtin is.")
         return cls(seconds=seconds, workers=workers, **given)

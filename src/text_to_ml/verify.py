@@ -22,6 +22,7 @@ from typing import Any
 from text_to_ml.domains.base import DomainFamily
 from text_to_ml.program import Candidate, Hyperparameter, Module, Stage, Value
 from text_to_ml.sandbox.base import Job, Limits, Sandbox
+from text_to_ml.syntax import parse
 
 MAX_FEEDBACK_LINES = 40
 LIMITS = Limits(wall_seconds=60.0, memory_mb=4096)
@@ -66,7 +67,7 @@ class TestReport:
 def static_failures(module: Module, candidate: Candidate, required: tuple[str, ...]) -> list[Failure]:
     """What is wrong with a module that can be seen without running it."""
     try:
-        tree = ast.parse(module.source)
+        tree = parse(module.source)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         text = (module.source.splitlines()[line - 1] if line and line <= module.source.count("\n") + 1 else "").strip()

@@ -26,21 +26,28 @@ def open_sandbox(
     ``kind``: auto takes the strongest isolation that works here and refuses where none does (SandboxError); none is a
     plain process with limits on time and memory but free access to files and network.
     """
-    if kind not in KINDS:
-        raise OptionError(f"sandbox {kind!r}: is not one of {', '.join(KINDS)}.{did_you_mean(kind, list(KINDS))}")
     from text_to_ml.sandbox import bubblewrap
     from text_to_ml.sandbox.warm import WarmSandbox
 
+    require(kind)
     if kind == "none":
         return WarmSandbox("none", lambda command: command, preload)
-    reason = bubblewrap.available()
+    read, write = [p.resolve() for p in readable], [p.resolve() for p in writable]
+    return WarmSandbox("bubblewrap", lambda command: bubblewrap.wrap(command, read, write), preload)
+
+
+def require(kind: str) -> None:
+    """OptionError for an unknown kind, SandboxError where this machine cannot give it."""
+    if kind not in KINDS:
+        raise OptionError(f"sandbox {kind!r}: is not one of {', '.join(KINDS)}.{did_you_mean(kind, list(KINDS))}")
+    from text_to_ml.sandbox import bubblewrap
+
+    reason = "" if kind == "none" else bubblewrap.available()
     if reason:
         raise SandboxError(
             f"generated code cannot be isolated on this machine: {reason}. Install bubblewrap (Debian, Ubuntu: "
             "sudo apt install bubblewrap), or run without protection with --no-sandbox."
         )
-    read, write = [p.resolve() for p in readable], [p.resolve() for p in writable]
-    return WarmSandbox("bubblewrap", lambda command: bubblewrap.wrap(command, read, write), preload)
 
 
 def describe() -> list[str]:

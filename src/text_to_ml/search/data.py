@@ -21,6 +21,7 @@ from text_to_ml.errors import TextToMLError
 from text_to_ml.runtime import job as jobs
 from text_to_ml.runtime.workflow import Labelled, encode, join_parts, searchable, validation_folds
 from text_to_ml.sandbox.base import Job, Limits, Sandbox
+from text_to_ml.syntax import parse
 
 
 class LoadError(Exception):
@@ -51,7 +52,7 @@ class Loaded:
 
 def load_key(source: str) -> str:
     """A digest of `load` and of everything at the top level that it reaches: equal keys load equal data."""
-    tree = ast.parse(source)
+    tree = parse(source)
     owners: dict[str, ast.stmt] = {}
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):

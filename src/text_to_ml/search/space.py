@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 
-from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Hyperparameter, SearchSpace, Value
+from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Hyperparameter, SearchSpace, Stage, Value
 
 BASELINES = ("constant", "default_boosting")
 """Modeling candidates that stand in the leaderboard for comparison and are not searched."""
@@ -34,6 +34,10 @@ def sample(space: SearchSpace, source: random.Random) -> Configuration:
     """A configuration drawn uniformly: a candidate per stage (baselines left out), then its values."""
     choices = {}
     for stage in STAGES:
-        candidates = [c for c in space.stage(stage) if c.name not in BASELINES] or list(space.stage(stage))
-        choices[stage] = sample_candidate(source.choice(candidates), source)
+        choices[stage] = sample_candidate(source.choice(searched(space, stage)), source)
     return Configuration(choices)
+
+
+def searched(space: SearchSpace, stage: Stage) -> list[Candidate]:
+    """The candidates of a stage that are searched: all but the baselines."""
+    return [c for c in space.stage(stage) if c.name not in BASELINES] or list(space.stage(stage))

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from text_to_ml.program import STAGES, Candidate, Configuration, Module, SearchSpace, Stage
 from text_to_ml.sandbox.base import Limits
 from text_to_ml.search.evaluation import EARLY, Evaluator
+from text_to_ml.search.space import searched
 from text_to_ml.search.strategies import Observation, Proposal, Strategy
 
 FINALISTS = 5
@@ -186,9 +187,17 @@ class Study:
                     future.set_exception(error)
             module = future.result()
             if module is None:
+                self._stop_if_barren(stage)
                 return None
             found[stage] = module
         return found
+
+    def _stop_if_barren(self, stage: Stage) -> None:
+        """End the search where every candidate of a stage was dropped: no program can be had."""
+        with self._lock:
+            futures = [self._modules.get((stage, c.name)) for c in searched(self.space, stage)]
+        if all(f is not None and f.done() and f.result() is None for f in futures):
+            self.stop.set()
 
     # ----------------------------------------------------------------------------------------------- reading it
 
