@@ -31,7 +31,6 @@ class HandedOver:
     validation: float
     test: float | None
     test_error: str
-    rerun_seconds: float
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def hand_over(
         ):
             return Refused(finalist, f"its program gave a {what} score of {repeated}, {recorded} was recorded")
     error = test.error if test is not None else ""
-    return HandedOver(program, finalist, finalist.score, test_score, error, report["seconds"])
+    return HandedOver(program, finalist, finalist.score, test_score, error)
 
 
 def run_again(program: Program, setting: Setting, sandbox: Sandbox, folder: Path, limits: Limits) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Sandbox: run one job of generated code under limits; every ending is an `ExecutionResult`.
 
-A job names an entry point "module:function" of `text_to_ml.runtime` or a domain's runtime (or of the packages in
-``paths``). The function gets the payload (a JSON value) and returns a JSON value; big data goes through files in a safe
+A job names an entry point "module:function" that can be imported inside (of `text_to_ml.runtime`, or of a domain's own
+folder). The function gets the payload (a JSON value) and returns a JSON value; big data goes through files in a safe
 format (Arrow, npy) below ``readable`` and ``scratch``. Members of the family: see `text_to_ml.sandbox`.
 """
 

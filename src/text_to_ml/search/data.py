@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from text_to_ml.assemble import Setting
-from text_to_ml.errors import TextToMLError
 from text_to_ml.runtime import job as jobs
 from text_to_ml.runtime.workflow import Labelled, encode, join_parts, searchable, validation_folds
 from text_to_ml.sandbox.base import Job, Limits, Sandbox
@@ -180,9 +179,3 @@ class DataStore:
             np.save(paths[what], array, allow_pickle=False)
         codes = loaded.data.codes[held_out]
         return Fold(paths["train"], paths["targets"], paths["held_out"], codes, len(held_out))
-
-
-def refuse_unusable(loaded: Loaded) -> None:
-    """TextToMLError where the data leaves nothing to learn from."""
-    if len(loaded.own) < 4:
-        raise TextToMLError(f"only {len(loaded.own)} labelled rows are left for the search; at least 4 are needed.")

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 EXAMPLES = 5
 SAMPLE = 20_000
-DATE_NAMES = ("date", "time", "day", "month", "year", "timestamp", "_at", "_on")
 BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"})
 
 
@@ -56,7 +55,7 @@ def kind_of(present: pd.Series[Any], name: str, distinct: int, rows: int) -> str
     words = {v.casefold() for v in part.unique()[:50]}
     if distinct <= 2 and any(words <= pair for pair in BOOLEANS):
         return "boolean"
-    if looks_like_date(part, name):
+    if looks_like_date(part):
         return "date"
     numeric = pd.to_numeric(part.str.replace(r"[,%$€£\s]", "", regex=True), errors="coerce")
     if numeric.notna().mean() > 0.95 and distinct > 2:
@@ -70,7 +69,7 @@ def kind_of(present: pd.Series[Any], name: str, distinct: int, rows: int) -> str
     return "category"
 
 
-def looks_like_date(part: pd.Series[str], name: str) -> bool:
+def looks_like_date(part: pd.Series[str]) -> bool:
     """True where nearly all texts are dates."""
     import warnings
 

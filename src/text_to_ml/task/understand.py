@@ -14,7 +14,7 @@ from text_to_ml.errors import DataError, OptionError, TaskError, did_you_mean
 from text_to_ml.metrics import check_fits, default_metric, find_metric, get_metric, load_metric
 from text_to_ml.task.files import Found, find_files
 from text_to_ml.task.targets import find_targets
-from text_to_ml.values import Category, Column, Description, Domain, Form, Table, Task
+from text_to_ml.values import Category, Column, Description, Domain, Form, Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -258,8 +258,3 @@ def kinds_summary(columns: tuple[Column, ...]) -> str:
     for column in columns:
         counts[column.kind] = counts.get(column.kind, 0) + 1
     return ", ".join(f"{n} {kind}" for kind, n in counts.items())
-
-
-def roles(tables: tuple[Table, ...]) -> dict[str, str]:
-    """Role → key."""
-    return {t.role: t.key for t in tables}
