@@ -63,6 +63,8 @@ def mixed_frame(rows: int = 160, seed: int = 0) -> pd.DataFrame:
 
 
 TASKS = (
+    "headless",
+    "files",
     "absolute",
     "balanced",
     "ordinal",
