@@ -49,6 +49,7 @@ class Job:
     payload   JSON value; the returned JSON value stands in `ExecutionResult.value`
     scratch   an existing folder that the job may write (its working directory); the only one
     readable  files and folders that the job may read besides the Python environment
+    paths     folders that stand first on the job's sys.path; readable too
     fresh     True: a new interpreter (training with torch, whole programs); False: a fork of the warm process
     threads   what OMP_NUM_THREADS and its kin are set to
     """
@@ -57,6 +58,7 @@ class Job:
     payload: Any
     scratch: Path
     readable: tuple[Path, ...] = ()
+    paths: tuple[Path, ...] = ()
     fresh: bool = False
     threads: int = 1
 
@@ -91,6 +93,10 @@ class Sandbox(Protocol):
     """Runs jobs. `run` blocks, may be called from several threads, and never raises for what a job does."""
 
     name: str
+
+    def describe(self) -> list[str]:
+        """The step in force and what it does not stop, one line each."""
+        ...
 
     def run(self, job: Job, limits: Limits, cancel: threading.Event | None = None) -> ExecutionResult:
         """Run one job to its end; setting ``cancel`` kills it (status killed)."""
