@@ -79,8 +79,6 @@ def imported_names(source: str) -> dict[str, str]:
 
 def rename(source: str, names: Mapping[str, str]) -> str:
     """Rename top-level names of a source text wherever the name means the top-level one and not a local one."""
-    if not names:
-        return source
     edits: list[tuple[int, int, str]] = []
     lines = source.encode().splitlines(keepends=True)
     starts = [0]
@@ -101,12 +99,38 @@ def rename(source: str, names: Mapping[str, str]) -> str:
             edit(node.lineno, node.col_offset, node.id)
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in names and node.col_offset == 0:
             name_at(node, node.name, b"class" if isinstance(node, ast.ClassDef) else b"def")
-        inner = hidden
-        if isinstance(node, ast.FunctionDef | ast.Lambda):
-            inner = hidden | _local_names(node)
-        for child in ast.iter_child_nodes(node):
-            own = isinstance(node, ast.FunctionDef) and child in (*node.decorator_list, *node.args.defaults)
-            visit(child, hidden if own else inner)
+        if isinstance(node, ast.ClassDef):
+            visit_class(node, hidden)
+        elif isinstance(node, ast.FunctionDef | ast.Lambda):
+            visit_function(node, hidden, hidden)
+        else:
+            for child in ast.iter_child_nodes(node):
+                visit(child, hidden)
+
+    def visit_function(node: ast.FunctionDef | ast.Lambda, outside: frozenset[str], inside: frozenset[str]) -> None:
+        """Defaults, decorators and annotations belong to the scope around the function, its body to its own."""
+        around: list[ast.AST | None] = [*node.args.defaults, *node.args.kw_defaults]
+        if isinstance(node, ast.FunctionDef):
+            arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+            around += [*node.decorator_list, node.returns, *(a.annotation for a in arguments)]
+        for child in around:
+            if child is not None:
+                visit(child, outside)
+        body: list[ast.AST] = list(node.body) if isinstance(node.body, list) else [node.body]
+        for part in body:
+            visit(part, inside | _local_names(node))
+
+    def visit_class(node: ast.ClassDef, hidden: frozenset[str]) -> None:
+        """Names assigned in a class body are its attributes; its methods do not see them."""
+        assigned = [n for s in node.body for n in ast.walk(s) if not isinstance(s, ast.FunctionDef | ast.ClassDef)]
+        own = hidden | {n.id for n in assigned if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        for child in (*node.decorator_list, *node.bases, *(k.value for k in node.keywords)):
+            visit(child, hidden)
+        for statement in node.body:
+            if isinstance(statement, ast.FunctionDef):
+                visit_function(statement, own, hidden)
+            else:
+                visit(statement, own)
 
     visit(ast.parse(source), frozenset())
     data = source.encode()

@@ -9,9 +9,7 @@ A failure of generated code is a record (`TestReport`, `ExecutionResult`), not a
     │   ├── DataError            the files: missing, empty, unreadable, without target
     │   └── OptionError          a flag or argument
     ├── StoreError               the run folder: not writable, other version, disk full
-    ├── SandboxError             no isolation can be had on this machine
-    ├── LLMError                 the language model cannot be used: see `text_to_ml.llm.base`
-    └── BudgetError           a hard limit (money, tokens) is reached; the run hands over the best so far
+    └── SandboxError             no isolation can be had on this machine
 """
 
 from __future__ import annotations
@@ -51,14 +49,6 @@ class StoreError(TextToMLError):
 
 class SandboxError(TextToMLError):
     """Generated code cannot be run in isolation on this machine."""
-
-
-class LLMError(TextToMLError):
-    """The language model cannot be used."""
-
-
-class BudgetError(TextToMLError):
-    """A hard limit of the run is reached."""
 
 
 def did_you_mean(name: str, known: list[str]) -> str:

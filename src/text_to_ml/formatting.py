@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
 
 def formatted(source: str) -> str:
-    """The text formatted by ruff; as it is where ruff is not installed."""
-    options = ["--isolated", "--line-length", "120"]
+    """The text with sorted imports, without unused ones, formatted; as it is where ruff cannot be run."""
+    try:
+        from ruff.__main__ import find_ruff_bin
+
+        ruff = str(find_ruff_bin())
+    except (ImportError, FileNotFoundError):
+        return source
+    options = ["--isolated", "--line-length", "120", "--stdin-filename", "program.py", "-"]
     for command in (["check", "--select", "I,F401", "--fix", "--quiet", "--exit-zero"], ["format", "--quiet"]):
         try:
             done = subprocess.run(
-                [sys.executable, "-m", "ruff", *command, *options, "--stdin-filename", "program.py", "-"],
-                input=source,
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
+                [ruff, *command, *options], input=source, capture_output=True, text=True, timeout=60, check=False
             )
         except (OSError, subprocess.TimeoutExpired):
             return source

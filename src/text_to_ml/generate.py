@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from text_to_ml.program import Candidate, Module
+from text_to_ml.program import Candidate, Module, module_from_json, to_json
+from text_to_ml.store import RunFolder
 from text_to_ml.values import Task
 from text_to_ml.verify import TestReport, Verifier
 from text_to_ml.writers.base import Attempt, Writer
@@ -59,3 +60,30 @@ def generate(
         if len(remembered) >= memory:
             remembered.clear()
     return Generated(candidate, None, report, attempts, time.perf_counter() - started)
+
+
+def deliverer(store: RunFolder, writer: Writer, verifier: Verifier, task: Task) -> Callable[[Candidate], Module | None]:
+    """Delivers verified modules: those that the run folder holds already, else generated, verified and recorded now."""
+    known: dict[tuple[str, str], Module | None] = {}
+    for event in store.events("module"):
+        data, candidate = event.payload["module"], event.payload["candidate"]
+        known[(candidate["stage"], candidate["name"])] = module_from_json(data) if data else None
+
+    def deliver(candidate: Candidate) -> Module | None:
+        key = (str(candidate.stage), candidate.name)
+        if key not in known:
+            made = generate(writer, verifier, task, candidate)
+            if made.module is not None:
+                store.write_text(f"modules/{candidate.stage}/{candidate.name}.py", made.module.source)
+            payload = {
+                "candidate": to_json(candidate),
+                "module": to_json(made.module) if made.module else None,
+                "attempts": made.attempts,
+                "seconds": round(made.seconds, 3),
+                "report": made.report.to_json(),
+            }
+            store.append("module", payload)
+            known[key] = made.module
+        return known[key]
+
+    return deliver

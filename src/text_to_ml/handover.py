@@ -7,15 +7,17 @@ repeat its recorded scores is not handed over; the next finalist is.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from text_to_ml.assemble import Setting, assemble, header
+from text_to_ml.errors import TextToMLError
 from text_to_ml.formatting import formatted
 from text_to_ml.program import STAGES, Program
 from text_to_ml.sandbox.base import Job, Limits, Sandbox
 from text_to_ml.search.study import Study, Trial, noise
+from text_to_ml.store import RunFolder
 
 TOLERANCE = 1e-6
 
@@ -40,18 +42,50 @@ class Refused:
     reason: str
 
 
+def choose(
+    study: Study, finalists: list[Trial], setting: Setting, box: Sandbox, store: RunFolder, work: Path
+) -> HandedOver:
+    """Hand over the best finalist whose program repeats its scores; TextToMLError if none does."""
+    limits = replace(study.limits, wall_seconds=max(600.0, 4 * study.limits.wall_seconds))
+    rest = [t for t in study.ranked() if t.number not in {f.number for f in finalists}]
+    for finalist in [*finalists, *rest[:10]]:
+        result = hand_over(study, finalist, setting, box, work, limits)
+        if isinstance(result, HandedOver):
+            store.write_text("program.py", result.program.source)
+            store.write_text("program.ipynb", notebook(result.program.source))
+            payload = {
+                "trial": finalist.number,
+                "configuration": asdict(finalist.configuration),
+                "program": "program.py",
+                "validation": result.validation,
+                "test": result.test,
+                "test_error": result.test_error,
+                "rescored": finalist.mean_score,
+            }
+            store.append("handed_over", payload)
+            return result
+        store.append("refused", {"trial": finalist.number, "reason": result.reason})
+    failed = [t for t in study.trials.values() if t.error]
+    why = f" The last error: {failed[-1].error.splitlines()[0]}" if failed else ""
+    raise TextToMLError(
+        f"{store.folder}: no program could be handed over, {len(study.trials)} trials were run.{why} "
+        f"Look at `text-to-ml show {store.folder}`, or give more time with --time."
+    )
+
+
 def hand_over(
     study: Study, finalist: Trial, setting: Setting, sandbox: Sandbox, folder: Path, limits: Limits
 ) -> HandedOver | Refused:
     """Score the final test part, write the program's text, run it again; Refused if it does not repeat its scores."""
     modules = study.modules(finalist.configuration)
     assert modules is not None and finalist.score is not None
-    validation = study.evaluator.evaluate(
-        modules, finalist.configuration, name=f"final-{finalist.number}", limits=limits
-    )
-    if validation.score is None:
-        return Refused(finalist, f"it failed when evaluated again: {validation.error}")
-    test = study.evaluator.test_score(modules, finalist.configuration, validation)
+    outputs = study.evaluator.kept(str(finalist.number))
+    if outputs is None:
+        again = study.evaluator.evaluate(modules, finalist.configuration, name=str(finalist.number), limits=limits)
+        if again.score is None:
+            return Refused(finalist, f"it failed when evaluated again: {again.error}")
+        outputs = again.outputs
+    test = study.evaluator.test_score(modules, finalist.configuration, outputs)
     test_score = test.score if test is not None else None
     program = assemble(modules, finalist.configuration, setting, title=docstring(setting, finalist, test_score))
     program = replace(program, source=header(program) + formatted(program.source))

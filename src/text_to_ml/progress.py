@@ -107,10 +107,9 @@ class Progress:
         if data["score"] is None:
             self.failed += data["state"] == "failed"
             reason = data["error"].splitlines()[0] if data["error"] else data["state"]
-            return f"{data['number']:>4}  {'—':>9}  {label}: {reason}"
-        better = self.best is None or (data["score"] < self.best["score"]) == self.minimize != (
-            data["score"] == self.best["score"]
-        )
+            return f"{data['number']:>4}  {'—':>9}  {reason}: {label}"
+        sign = 1.0 if self.minimize else -1.0
+        better = self.best is None or sign * data["score"] < sign * self.best["score"]
         if better:
             self.best = {"score": data["score"], "label": label}
         assert self.best is not None

@@ -133,6 +133,7 @@ class Run:
                 "state": trial.state,
                 "score": trial.score,
                 "seconds": trial.seconds,
+                "fit_seconds": trial.fit_seconds,
                 "cost": trial.cost,
                 "error": trial.error,
             }

@@ -58,6 +58,8 @@ class Options:
                 f"{did_you_mean(given['share'], ['names', 'summary', 'rows'])}"
             )
         get_strategy(given["strategy"], given["seed"])
+        if given["model"] != "builtin":
+            raise OptionError(f"--model {given['model']!r}: is not known here; builtin is.")
         return cls(seconds=seconds, workers=workers, **given)
 
 
@@ -107,7 +109,7 @@ def record_start(store: RunFolder, task: Task, options: Options) -> None:
         "category": task.category,
         "targets": list(task.targets),
         "classes": [str(c) for c in task.classes],
-        "metric": task.metric,
+        "metric": metric.name,
         "direction": metric.direction,
         "form": task.form,
         "rows": task.rows,
@@ -172,8 +174,6 @@ def split_of(task: Task, seed: int) -> Split:
 
 def writer_of(options: Options) -> Writer:
     """The writer that the model option names."""
-    if options.model == "builtin":
-        from text_to_ml.writers.catalogue import CatalogueWriter
+    from text_to_ml.writers.catalogue import CatalogueWriter
 
-        return CatalogueWriter()
-    raise OptionError(f"--model {options.model!r}: is not known here; builtin is.")
+    return CatalogueWriter()

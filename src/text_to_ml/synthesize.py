@@ -12,22 +12,20 @@ from pathlib import Path
 from text_to_ml.assemble import Setting
 from text_to_ml.domains.base import get_domain
 from text_to_ml.domains.tabular.miniature import kind
-from text_to_ml.errors import TextToMLError
-from text_to_ml.generate import generate
-from text_to_ml.handover import HandedOver, hand_over, notebook
-from text_to_ml.program import Candidate, Module, module_from_json, space_from_json, to_json
+from text_to_ml.generate import deliverer
+from text_to_ml.handover import HandedOver, choose
+from text_to_ml.program import space_from_json, to_json
 from text_to_ml.run import Run, trial_from_json
 from text_to_ml.sandbox import open_sandbox
 from text_to_ml.sandbox.base import Limits, Sandbox
 from text_to_ml.search.data import DataStore
 from text_to_ml.search.evaluation import Evaluator
 from text_to_ml.search.strategies import get_strategy
-from text_to_ml.search.study import Budget, Study, Trial
+from text_to_ml.search.study import Budget, Study
 from text_to_ml.start import Options, begin, metric_of, split_of, take_up, writer_of
 from text_to_ml.store import Event, RunFolder
 from text_to_ml.values import Description, Task
-from text_to_ml.verify import Verifier
-from text_to_ml.writers.base import Writer
+from text_to_ml.verify import Verifier, passes_folder
 
 
 def synthesize(
@@ -63,6 +61,8 @@ def synthesize(
         )  # fmt: skip
         understood, store = begin(task, workspace, out, options)
     if on_event is not None:
+        for event in store.events("started"):
+            on_event(event)
         store.listen(on_event)
     domain = get_domain(understood.domain)
     work = (store.folder / "work").resolve()
@@ -76,7 +76,15 @@ def synthesize(
     )
     try:
         deadline = None if options.seconds is None else began + options.seconds
-        search(understood, options, store, box, work, Budget(deadline, options.evaluations), stop)
+        search(
+            understood,
+            options,
+            store,
+            box,
+            work,
+            Budget(deadline, options.evaluations, options.seconds or float("inf")),
+            stop,
+        )
         store.append("finished", {"seconds": round(clock.monotonic() - began, 2), "llm_cost_usd": 0.0})
     finally:
         box.close()
@@ -101,17 +109,18 @@ def search(
     space = space_from_json(recorded.payload) if recorded else writer.space(task)
     if recorded is None:
         store.append("space", to_json(space))
-    verifier = Verifier(domain, domain.facts(task, work / "miniature"), box, work / "tests")
+    verifier = Verifier(domain, domain.facts(task, work / "miniature"), box, work / "tests", passes=passes_folder())
     limits = Limits(wall_seconds=trial_seconds(options.seconds), memory_mb=8192)
     data = DataStore(setting, box, work / "data", limits)
     study = Study(
         space,
         get_strategy(options.strategy, options.seed),
         Evaluator(setting, box, data, work, limits),
-        deliver=modules_of(store, writer, verifier, task),
+        deliver=deliverer(store, writer, verifier, task),
         record=lambda trial: void(store.append("trial", asdict(trial))),
         minimize=setting.metric.direction == "minimize",
         workers=options.workers,
+        race=options.seconds is not None,
         limits=limits,
         trials={e.payload["number"]: trial_from_json(e.payload) for e in store.events("trial")},
     )
@@ -124,66 +133,6 @@ def search(
     for trial in finalists:
         store.append("finalist", asdict(trial))
     return choose(study, finalists, setting, box, store, work)
-
-
-def choose(
-    study: Study, finalists: list[Trial], setting: Setting, box: Sandbox, store: RunFolder, work: Path
-) -> HandedOver:
-    """Hand over the best finalist whose program repeats its scores; TextToMLError if none does."""
-    limits = replace(study.limits, wall_seconds=max(600.0, 4 * study.limits.wall_seconds))
-    rest = [t for t in study.ranked() if t.number not in {f.number for f in finalists}]
-    for finalist in [*finalists, *rest[:10]]:
-        result = hand_over(study, finalist, setting, box, work, limits)
-        if isinstance(result, HandedOver):
-            store.write_text("program.py", result.program.source)
-            store.write_text("program.ipynb", notebook(result.program.source))
-            payload = {
-                "trial": finalist.number,
-                "configuration": asdict(finalist.configuration),
-                "program": "program.py",
-                "validation": result.validation,
-                "test": result.test,
-                "test_error": result.test_error,
-                "rescored": finalist.mean_score,
-            }
-            store.append("handed_over", payload)
-            return result
-        store.append("refused", {"trial": finalist.number, "reason": result.reason})
-    failed = [t for t in study.trials.values() if t.error]
-    why = f" The last error: {failed[-1].error.splitlines()[0]}" if failed else ""
-    raise TextToMLError(
-        f"{store.folder}: no program could be handed over, {len(study.trials)} trials were run.{why} "
-        f"Look at `text-to-ml show {store.folder}`, or give more time with --time."
-    )
-
-
-def modules_of(
-    store: RunFolder, writer: Writer, verifier: Verifier, task: Task
-) -> Callable[[Candidate], Module | None]:
-    """Delivers verified modules: those that the run folder holds already, else generated, verified and recorded now."""
-    known: dict[tuple[str, str], Module | None] = {}
-    for event in store.events("module"):
-        data, candidate = event.payload["module"], event.payload["candidate"]
-        known[(candidate["stage"], candidate["name"])] = module_from_json(data) if data else None
-
-    def deliver(candidate: Candidate) -> Module | None:
-        key = (str(candidate.stage), candidate.name)
-        if key not in known:
-            made = generate(writer, verifier, task, candidate)
-            if made.module is not None:
-                store.write_text(f"modules/{candidate.stage}/{candidate.name}.py", made.module.source)
-            payload = {
-                "candidate": to_json(candidate),
-                "module": to_json(made.module) if made.module else None,
-                "attempts": made.attempts,
-                "seconds": round(made.seconds, 3),
-                "report": made.report.to_json(),
-            }
-            store.append("module", payload)
-            known[key] = made.module
-        return known[key]
-
-    return deliver
 
 
 def trial_seconds(seconds: float | None) -> float:

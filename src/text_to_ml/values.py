@@ -61,7 +61,7 @@ class Description:
     """T as the user wrote it: five sections of text and the options of the front matter.
 
     ``options`` keys that are understood: name, domain, category, target, metric, positive, entity, id, group, time,
-    validation, test, header, separator, encoding, drop, metric_options.
+    validation, test, header, separator, encoding, metric_options, files.
     """
 
     name: str

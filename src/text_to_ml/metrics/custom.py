@@ -1,7 +1,7 @@
 """The user's own metric: a metric.py that defines ``score(y_true, y_pred)``.
 
 The file is the user's code and is trusted as such; it runs on the host. It sees class codes in class order for
-classification (the user's labels where ``labels = True`` stands in the file), numbers for regression.
+classification, numbers for regression.
 """
 
 from __future__ import annotations

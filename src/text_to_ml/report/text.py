@@ -56,7 +56,8 @@ def closing(run: Run) -> list[str]:
         "",
         f"{data['trials']} trials, {data['verified']} modules, {data['seconds']:.0f} s. Your program:",
         f"  {program}",
-        f"  python {program} predict --workspace {run.started['workspace']} \\",
+        f"  python {program} predict \\",
+        f"      --workspace {run.started['workspace']} \\",
         "      --input NEW.csv --output predictions.csv",
         f"  text-to-ml show {run.folder}",
     ]
@@ -77,24 +78,17 @@ def full(run: Run, top: int) -> list[str]:
     lines += closing(run) if run.finished else ["", f"not finished: continue with `text-to-ml resume {run.folder}`"]
     lines += ["", f"leaderboard ({run.metric}; fresh: the same program on other folds)"]
     lines.append(f"{'trial':>6} {'score':>10} {'± se':>8} {'fresh':>10} {'seconds':>7}  program")
-    for trial in run.leaderboard[:top]:
+    board = run.leaderboard
+    for trial in [*board[:top], *(t for t in board[top:] if t.origin == "baseline")]:
         error = noise(trial.folds)
         fresh = sum(trial.rescored) / len(trial.rescored) if trial.rescored else None
-        name = trial.configuration.label() + (" (baseline)" if trial.origin == "baseline" else "")
+        name = ("baseline: " if trial.origin == "baseline" else "") + trial.configuration.label()
         lines.append(
             cut(
                 f"{trial.number:>6} {number(trial.score):>10} {'' if error is None else f'{error:.2g}':>8} "
                 f"{number(fresh):>10} {trial.seconds:>7.1f}  {name}"
             )
         )
-    shown = {t.number for t in run.leaderboard[:top]}
-    for trial in run.leaderboard:
-        if trial.origin == "baseline" and trial.number not in shown:
-            lines.append(
-                cut(
-                    f"{trial.number:>6} {number(trial.score):>10} {'':>8} {'':>10} {trial.seconds:>7.1f}  {trial.configuration.label()} (baseline)"
-                )
-            )
     lines += _dropped(run) + _failed(run)
     return lines
 

@@ -49,7 +49,7 @@ def train(w: Workflow, fit: Callable[..., Any], workspace: Path, model_path: Pat
     if hasattr(post, "fit"):
         _, outputs, codes = cross_validate(w, data, searchable(w, data)[0])
         post.fit(np.concatenate(outputs), np.concatenate(codes))
-    columns = [str(c) for c in data.samples.columns]
+    columns = [str(c) for c in data.samples.columns if c not in w.ids]
     model = {"fitted": fit(w, data.samples, data.codes), "post": post, "columns": columns}
     joblib.dump(model, model_path, compress=3)
     print(f"trained on {len(data.codes)} rows, saved to {model_path}")

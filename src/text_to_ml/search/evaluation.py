@@ -10,7 +10,7 @@ import marshal
 import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,16 @@ class Evaluation:
     outputs: tuple[np.ndarray, ...] = field(default=(), repr=False)
 
 
+EARLY = "stopped early"
+
+
+def hopeless(scores: Sequence[float], rival: Sequence[float], minimize: bool) -> bool:
+    """True where every fold so far is worse than the rival's by more than 10 % and than the spread of the rival's folds."""
+    sign = 1.0 if minimize else -1.0
+    gaps = [sign * (s - r) for s, r in zip(scores, rival, strict=False)]
+    return min(gaps) > max(0.1 * abs(float(np.mean(rival))), float(np.std(rival)))
+
+
 class JobError(Exception):
     """A job of this evaluation did not pass; carries the record."""
 
@@ -60,6 +70,11 @@ class Evaluator:
         self.limits = limits
         self._lock = threading.Lock()
         self._programs: dict[tuple[str, ...], Path] = {}
+
+    @property
+    def has_fresh_folds(self) -> bool:
+        """False where rows are split by time: there is one way to cut it."""
+        return self.setting.split.time is None
 
     def program_file(self, modules: Mapping[Stage, Module], configuration: Configuration) -> Path:
         """The assembled program of these modules, written once."""
@@ -84,15 +99,28 @@ class Evaluator:
         fraction: float = 1.0,
         cancel: threading.Event | None = None,
         limits: Limits | None = None,
+        rival: Sequence[float] = (),
     ) -> Evaluation:
-        """Cross-validate one configuration; never raises for what generated code does."""
+        """Cross-validate one configuration; never raises for what generated code does.
+
+        ``rival``: fold scores of the best program so far. After two folds that are both clearly worse than the rival's,
+        the rest is not run, and the status is "stopped early".
+        """
         started = time.perf_counter()
         run = _Trial(self, modules, configuration, self.folder / "trials" / name, cancel, limits or self.limits)
         try:
             loaded = self.data.load(run.program, modules[Stage.PREPARATION].source)
             folds = self.data.folds(loaded, repeat, fraction)
-            outputs = [run.outputs(loaded, fold, f"fold {i}") for i, fold in enumerate(folds)]
+            outputs: list[np.ndarray] = []
+            for i, fold in enumerate(folds):
+                outputs.append(run.outputs(loaded, fold, f"fold {i}"))
+                if i == 1 and len(folds) > 2 and len(rival) == len(folds):
+                    scores = run.scores(folds[:2], outputs)
+                    if hopeless(scores, rival, self.setting.metric.direction == "minimize"):
+                        seconds = time.perf_counter() - started
+                        return Evaluation(None, tuple(scores), EARLY, "", seconds, run.fit_seconds)
             scores = run.scores(folds, outputs)
+            self.keep(name, outputs)
             return Evaluation(
                 float(np.mean(scores)),
                 tuple(scores),
@@ -106,8 +134,22 @@ class Evaluator:
         finally:
             run.clean()
 
+    def keep(self, name: str, outputs: list[np.ndarray]) -> None:
+        """Keep the out-of-fold outputs of a trial while the run lasts."""
+        folder = self.folder / "outputs"
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez(folder / f"{name}.npz", *outputs)
+
+    def kept(self, name: str) -> tuple[np.ndarray, ...] | None:
+        """The out-of-fold outputs of a trial of this session."""
+        path = self.folder / "outputs" / f"{name}.npz"
+        if not path.exists():
+            return None
+        with np.load(path, allow_pickle=False) as arrays:
+            return tuple(arrays[key] for key in arrays.files)
+
     def test_score(
-        self, modules: Mapping[Stage, Module], configuration: Configuration, validation: Evaluation
+        self, modules: Mapping[Stage, Module], configuration: Configuration, outputs_of_folds: Sequence[np.ndarray]
     ) -> Evaluation | None:
         """Fit on all rows of the search and score the final test part; None where the task has none."""
         started = time.perf_counter()
@@ -119,7 +161,7 @@ class Evaluator:
                 return None
             outputs = run.outputs(loaded, fold, "test")
             codes = np.concatenate([f.codes for f in self.data.folds(loaded)])
-            predictions = run.post(outputs, (np.concatenate(validation.outputs), codes), "test")
+            predictions = run.post(outputs, (np.concatenate(outputs_of_folds), codes), "test")
             score = self.setting.metric(fold.codes, predictions)
             return Evaluation(score, (score,), seconds=time.perf_counter() - started, fit_seconds=run.fit_seconds)
         except (LoadError, JobError, ValueError) as error:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import statistics
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
 from text_to_ml.program import STAGES, Candidate, Configuration, Module, SearchSpace, Stage
 from text_to_ml.sandbox.base import Limits
-from text_to_ml.search.evaluation import Evaluation, Evaluator
+from text_to_ml.search.evaluation import EARLY, Evaluator
 from text_to_ml.search.strategies import Observation, Proposal, Strategy
 
 FINALISTS = 5
@@ -25,7 +25,8 @@ FINALISTS = 5
 
 @dataclass(frozen=True)
 class Trial:
-    """One evaluated configuration. ``state``: finished, failed, invalid (a module could not be had), stopped."""
+    """One evaluated configuration. ``state``: finished, failed, invalid (a module could not be had), stopped early (its
+    first folds were hopeless), stopped (by the end of the search; not recorded)."""
 
     number: int
     configuration: Configuration
@@ -52,6 +53,7 @@ class Budget:
 
     deadline: float | None = None
     evaluations: int | None = None
+    total: float = float("inf")
 
     def left(self) -> float:
         """Seconds until the deadline; infinite without one."""
@@ -63,6 +65,8 @@ class Study:
     """A search over one space.
 
     deliver   (candidate) → verified module, or None when the candidate was dropped
+    race      stop a trial after two folds that are clearly worse than the best program's (then the trials that are run
+              depend on timing; so only where a time limit makes them do so anyway)
     record    called with every ended trial, in the thread that ran it
     """
 
@@ -73,6 +77,7 @@ class Study:
     record: Callable[[Trial], None]
     minimize: bool
     workers: int = 2
+    race: bool = False
     limits: Limits = field(default_factory=Limits)
     trials: dict[int, Trial] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -97,7 +102,7 @@ class Study:
 
     def _watch(self, budget: Budget) -> None:
         while not self.stop.wait(0.1):
-            if budget.left() <= self.reserve():
+            if budget.left() <= self.reserve(budget.total):
                 self.stop.set()
 
     def _work(self, budget: Budget) -> None:
@@ -145,23 +150,24 @@ class Study:
             if self.stop.is_set():
                 return replace(base, state="stopped")
             return replace(base, error="a module of it was dropped", seconds=time.perf_counter() - started)
+        best = self.ranked()[:1] if self.race else []
         result = self.evaluator.evaluate(
-            modules, proposal.configuration, name=str(number), cancel=self.stop, limits=self.limits
-        )
-        if result.score is None and self.stop.is_set():
-            return replace(base, state="stopped")
-        return Trial(
-            number,
+            modules,
             proposal.configuration,
-            proposal.origin,
-            "finished" if result.score is not None else "failed",
-            result.score,
-            result.folds,
-            result.error,
-            time.perf_counter() - started,
-            result.fit_seconds,
-            proposal.budget,
+            name=str(number),
+            cancel=self.stop,
+            limits=self.limits,
+            rival=best[0].folds if best else (),
         )
+        early = result.status == EARLY
+        if result.score is None and self.stop.is_set() and not early:
+            return replace(base, state="stopped")
+        state = EARLY if early else "finished" if result.score is not None else "failed"
+        cost = proposal.budget * (2 / len(best[0].folds) if early else 1.0)
+        return Trial(
+            number, proposal.configuration, proposal.origin, state, result.score, result.folds, result.error,
+            result.seconds, result.fit_seconds, cost,
+        )  # fmt: skip
 
     def modules(self, configuration: Configuration) -> dict[Stage, Module] | None:
         """The verified modules of a configuration, generated when first wanted (Algorithm 2, lines 11-15)."""
@@ -203,32 +209,37 @@ class Study:
         return sum(t.cost for t in list(self.trials.values()))
 
     def ranked(self) -> list[Trial]:
-        """Finished trials, best first, equal configurations once; ties go to the faster program."""
+        """Finished trials, best first, equal configurations once; ties go to the earlier (simpler) one."""
         seen: set[str] = set()
         result = []
         finished = [t for t in list(self.trials.values()) if t.state == "finished"]
-        for trial in sorted(finished, key=lambda t: (self.loss(t.score), t.seconds, t.number)):
+        for trial in sorted(finished, key=lambda t: (self.loss(t.score), t.number)):
             if trial.configuration.key not in seen:
                 seen.add(trial.configuration.key)
                 result.append(trial)
         return result
 
-    def reserve(self) -> float:
-        """Seconds that re-scoring the finalists and handing over will take, from what their trials took."""
+    def reserve(self, total: float) -> float:
+        """Seconds that re-scoring the finalists (at most 12 % of ``total``) and handing over will take."""
         best = self.ranked()[:FINALISTS]
         if not best:
-            return 4.0
+            return 5.0
         rescoring = sum(t.seconds for t in best) / self.workers + max(t.seconds for t in best) / 2
-        return 4.0 + rescoring + 1.6 * max(t.seconds for t in best)
+        return 4.0 + min(rescoring, 0.12 * total) + 1.4 * best[0].seconds
 
     # --------------------------------------------------------------------------------------------- the finalists
 
     def rescore(self, budget: Budget, finalists: int = FINALISTS) -> list[Trial]:
-        """Score the best trials again on fresh folds, in parallel; best first by the mean of all fold scores."""
+        """Score the best trials again on fresh folds, in parallel; best first by the mean of all fold scores.
+
+        A trial for which there is no time left keeps its own score.
+        """
         best = self.ranked()[:finalists]
+        if not self.evaluator.has_fresh_folds:
+            return best
 
         def again(trial: Trial) -> Trial:
-            if trial.rescored or budget.left() < 3.0 + 1.6 * trial.seconds:
+            if trial.rescored or budget.left() < 4.0 + 2.2 * trial.seconds:
                 return trial
             modules = self.modules(trial.configuration)
             assert modules is not None
@@ -239,13 +250,7 @@ class Study:
 
         with ThreadPoolExecutor(self.workers, thread_name_prefix="finalist") as pool:
             scored = list(pool.map(again, best))
-        complete = [t for t in scored if t.rescored] or scored
-        return sorted(complete, key=lambda t: (self.loss(t.mean_score), t.seconds, t.number))
-
-
-def evaluation_of(trial: Trial, evaluator: Evaluator, modules: Mapping[Stage, Module]) -> Evaluation:
-    """Evaluate a trial's configuration once more, for its outputs (the same folds, so the same score)."""
-    return evaluator.evaluate(modules, trial.configuration, name=f"outputs-{trial.number}")
+        return sorted(scored, key=lambda t: (self.loss(t.mean_score), t.number))
 
 
 def noise(folds: Sequence[float]) -> float | None:

@@ -20,7 +20,10 @@ SECTIONS = {
     "metric": ("metric", "metrics", "evaluation metric", "evaluation", "score", "scoring"),
     "files": ("files", "file", "available files", "data files", "dataset", "datasets"),
 }
-OPTIONS = ["name", "domain", "category", "target", "metric", "positive", "entity", "id", "group", "time", "validation", "test", "header", "separator", "encoding", "drop", "metric_options", "files"]  # fmt: skip
+OPTIONS = [
+    "name", "domain", "category", "target", "metric", "positive", "entity", "id", "group", "time", "validation", "test",
+    "header", "separator", "encoding", "metric_options", "files",
+]  # fmt: skip
 HINTS = {
     "metric": r"\b(metric|score[ds]?|evaluat\w*|measured|rmse|mae|auc|accuracy|f1|log.?loss|error rate)\b",
     "files": r"\b[\w./-]+\.(csv|tsv|txt|parquet|xlsx?|jsonl?|gz|zip|data)\b",
@@ -36,6 +39,8 @@ def describe(task: str | Path, workspace: str | Path | None = None) -> tuple[Des
     OptionError name what is wrong and how to mend it.
     """
     text = str(task)
+    if isinstance(task, str) and not text.strip():
+        raise TaskError("the task is empty. Say what is to be predicted from which files, and by which metric.")
     path = Path(text) if len(text) < 1000 and "\n" not in text else None
     looks_like_path = path is not None and (
         bool(path.suffix and " " not in path.name) or (" " not in text and ("/" in text or path.exists()))
@@ -50,8 +55,6 @@ def describe(task: str | Path, workspace: str | Path | None = None) -> tuple[Des
         return description, folder_of(workspace) if workspace is not None else path.resolve().parent
     if looks_like_path:
         raise TaskError(f"{text}: no such file. Give a Markdown file, a folder holding task.md, or words.")
-    if not text.strip():
-        raise TaskError("the task is empty. Say what is to be predicted from which files, and by which metric.")
     if workspace is None:
         raise OptionError("a task in plain words needs the folder of its files: add --workspace DIR.")
     return parse(text, "task", None), folder_of(workspace)

@@ -79,7 +79,7 @@ def looks_like_date(part: pd.Series[str], name: str) -> bool:
     head = part.iloc[:200]
     if head.str.len().between(6, 32).mean() < 0.95 or not head.str.contains(r"\d").all():
         return False
-    if head.str.fullmatch(r"[-+]?[\d.,]+").any() or not head.str.contains(r"[-/:.]|[A-Za-z]{3}").all():
+    if pd.to_numeric(head, errors="coerce").notna().any() or not head.str.contains(r"[-/:.]|[A-Za-z]{3}").all():
         return False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

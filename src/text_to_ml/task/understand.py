@@ -130,9 +130,9 @@ def category_of(description: Description, targets: pd.DataFrame) -> Category:
         fits = get_metric(named[0], **named[1]).categories
         says_number |= Category.BINARY not in fits and Category.MULTICLASS not in fits
         says_class |= Category.REGRESSION not in fits
-    if says_number and not says_class:
-        return Category.REGRESSION
     integral = bool((column == column.round()).all())
+    if (says_number and not says_class) or (not integral and distinct > 20):
+        return Category.REGRESSION
     if says_class and not says_number:
         return Category.BINARY if distinct == 2 else Category.MULTICLASS
     if integral and distinct == 2:

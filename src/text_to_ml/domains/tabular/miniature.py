@@ -12,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 
+from text_to_ml.domains.tabular.checks import as_text
 from text_to_ml.task.reading import read_table
-from text_to_ml.values import Reader, Table, Task
+from text_to_ml.values import Reader, Task
 
 ENTITIES = 90
 
@@ -58,7 +59,7 @@ def facts(task: Task, workspace: Path) -> dict[str, Any]:
         "feature_columns": [c.name for c in task.features],
         "entities": len(targets),
         "rows": len(cut),
-        "target_values": {c: [_text(v) for v in targets[c]] for c in task.targets},
+        "target_values": {c: [as_text(v) for v in targets[c]] for c in task.targets},
         "kind": kind(task),
         "form": str(task.form),
         "classes": list(task.classes) if classification else list(task.targets),
@@ -105,15 +106,6 @@ def _every_target(task: Task, labels: pd.DataFrame) -> pd.DataFrame:
     return labels[list(task.targets)].apply(pd.to_numeric, errors="coerce")
 
 
-def _text(value: Any) -> str:
-    if value is None or (not isinstance(value, str) and pd.isna(value)):
-        return ""
-    try:
-        return repr(float(value))
-    except (TypeError, ValueError):
-        return str(value).strip()
-
-
 def write_table(frame: pd.DataFrame, path: Path, reader: Reader) -> Path:
     """Write a table so that the same reader reads it back."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,8 +127,3 @@ def write_table(frame: pd.DataFrame, path: Path, reader: Reader) -> Path:
             compression="infer",
         )
     return path
-
-
-def table_of(task: Task, key: str) -> Table:
-    """The table of this key."""
-    return next(t for t in task.tables if t.key == key)

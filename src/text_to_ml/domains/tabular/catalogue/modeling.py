@@ -50,32 +50,15 @@ def boosting_common() -> tuple[Hyperparameter, ...]:
 def forest() -> tuple[Hyperparameter, ...]:
     """Forests."""
     return (
-        whole("trees", 200, 50, 500, True),
+        whole("trees", 150, 50, 400, True),
         choice("max_features", "sqrt", 0.33, 0.6, 1.0),
         whole("min_leaf", 1, 1, 10, True),
     )
 
 
-def parameters(name: str, regression: bool) -> tuple[Hyperparameter, ...]:
-    """Hyperparameters of a model, less those that depend on the metric or the targets."""
-    table: dict[str, tuple[Hyperparameter, ...]] = {
-        "constant": (),
-        "default_boosting": (),
-        "linear": (real("strength", 1.0, 1e-3, 1e4),),
-        "elastic_net": (
-            real("strength", 0.01 if regression else 1e-3, 1e-4, 1.0),
-            real("l1_share", 0.5, 0.02, 1.0, False),
-        ),
-        "svm": (
-            real("C", 10.0 if regression else 2.0, 0.05, 300.0),
-            real("gamma", 0.3 if regression else 1.0, 0.02, 5.0),
-            *((real("epsilon", 0.05, 0.003, 0.5),) if regression else ()),
-        ),
-        "knn": (
-            whole("neighbours", 10, 1, 60, True),
-            choice("weights", "distance", "uniform"),
-            choice("metric", "euclidean", "manhattan"),
-        ),
+def trees() -> dict[str, tuple[Hyperparameter, ...]]:
+    """Forests and boosting."""
+    return {
         "random_forest": forest(),
         "extra_trees": forest(),
         "hist_gradient_boosting": (
@@ -104,12 +87,40 @@ def parameters(name: str, regression: bool) -> tuple[Hyperparameter, ...]:
             real("l2", 1.0, 1e-2, 30.0),
         ),
         "catboost": (
-            whole("rounds", 400, 100, 1000, True),
-            real("learning_rate", 0.06, 0.015, 0.2),
-            whole("depth", 6, 3, 8),
+            whole("rounds", 300, 100, 800, True),
+            real("learning_rate", 0.07, 0.015, 0.2),
+            whole("depth", 5, 3, 7),
             real("l2", 3.0, 0.5, 30.0),
             real("noise", 1.0, 0.1, 5.0),
             real("feature_share", 0.8, 0.3, 1.0, False),
+        ),
+    }
+
+
+def parameters(name: str, regression: bool) -> tuple[Hyperparameter, ...]:
+    """Hyperparameters of a model, less those that depend on the metric or the targets."""
+    return (trees() | others(regression))[name]
+
+
+def others(regression: bool) -> dict[str, tuple[Hyperparameter, ...]]:
+    """Linear and smooth models, neighbours, networks, blends."""
+    return {
+        "constant": (),
+        "default_boosting": (),
+        "linear": (real("strength", 1.0, 1e-3, 1e4),),
+        "elastic_net": (
+            real("strength", 0.01 if regression else 1e-3, 1e-4, 1.0),
+            real("l1_share", 0.5, 0.02, 1.0, False),
+        ),
+        "svm": (
+            real("C", 10.0 if regression else 2.0, 0.05, 300.0),
+            real("gamma", 0.3 if regression else 1.0, 0.02, 5.0),
+            *((real("epsilon", 0.05, 0.003, 0.5),) if regression else ()),
+        ),
+        "knn": (
+            whole("neighbours", 10, 1, 60, True),
+            choice("weights", "distance", "uniform"),
+            choice("metric", "euclidean", "manhattan"),
         ),
         "mlp": (
             whole("width", 64, 16, 200, True),
@@ -132,14 +143,13 @@ def parameters(name: str, regression: bool) -> tuple[Hyperparameter, ...]:
             real("gamma", 0.5, 0.05, 5.0),
         ),
         "blend": (
-            whole("rounds", 300, 100, 800, True),
+            whole("rounds", 200, 100, 600, True),
             real("boosting", 1.0, 0.3, 3.0),
             real("trees", 0.5, 0.1, 2.0),
             real("smoothness", 1.0, 0.1, 3.0),
             real("C", 10.0 if regression else 2.0, 0.5, 100.0),
         ),
     }
-    return table[name]
 
 
 SUMMARIES = {

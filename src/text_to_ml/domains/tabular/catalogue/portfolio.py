@@ -25,7 +25,7 @@ CLASSIFICATION: tuple[Entry, ...] = (
     ("plain", "xgboost", {}),
     ("rank_gauss", "linear", {"strength": 3.0}),
     ("scaled", "knn", {}),
-    ("plain", "catboost", {"rounds": 800, "learning_rate": 0.03, "depth": 5, "feature_share": 0.5}),
+    ("plain", "catboost", {"rounds": 600, "learning_rate": 0.04, "depth": 6, "feature_share": 0.5}),
     ("plain", "blend", {"smoothness": 0.3}),
     ("power", "linear", {"strength": 1.0}),
     ("plain", "hist_gradient_boosting", {}),
@@ -50,7 +50,7 @@ REGRESSION: tuple[Entry, ...] = (
     ("scaled", "elastic_net", {}),
     ("scaled", "linear", {"strength": 300.0}),
     ("rank_gauss", "mlp", {}),
-    ("plain", "catboost", {"rounds": 800, "learning_rate": 0.04, "depth": 5, "feature_share": 0.5}),
+    ("plain", "catboost", {"rounds": 800, "learning_rate": 0.05, "depth": 6, "feature_share": 0.6}),
     ("interactions", "linear", {"strength": 30.0}),
     ("splines", "linear", {"strength": 30.0}),
     ("plain", "xgboost", {}),
@@ -60,10 +60,20 @@ REGRESSION: tuple[Entry, ...] = (
     ("target_encoded", "catboost", {}),
     ("target_encoded", "lightgbm", {}),
     ("plain", "random_forest", {"max_features": 0.33}),
-    ("plain", "blend", {"smoothness": 0.5, "rounds": 500}),
+    ("plain", "blend", {"smoothness": 0.5, "rounds": 400}),
     ("selected", "svm", {}),
     ("scaled", "svm", {"C": 3.0, "gamma": 0.1, "epsilon": 0.2}),
 )
+
+LARGE: tuple[Entry, ...] = (
+    ("plain", "hist_gradient_boosting", {"rounds": 300, "leaves": 31, "learning_rate": 0.1, "min_leaf": 20}),
+    ("plain", "lightgbm", {"rounds": 600, "leaves": 31, "extra_trees": False, "feature_share": 0.8}),
+    ("plain", "xgboost", {"rounds": 400, "depth": 7, "learning_rate": 0.1}),
+    ("target_encoded", "lightgbm", {"rounds": 600, "leaves": 31, "extra_trees": False, "feature_share": 0.8}),
+    ("plain", "catboost", {"rounds": 400, "depth": 7, "learning_rate": 0.12}),
+    ("plain", "hist_gradient_boosting", {"rounds": 500, "leaves": 63, "learning_rate": 0.06, "min_leaf": 20}),
+)
+"""Put before the others for more than 5,000 rows, where larger trees pay."""
 
 
 def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
@@ -74,7 +84,8 @@ def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
         (("plain", "constant", {}), posts[0]),
         (("plain", "default_boosting", {}), posts[0]),
     ]
-    for entry in REGRESSION if task.category.is_regression else CLASSIFICATION:
+    usual_order = REGRESSION if task.category.is_regression else CLASSIFICATION
+    for entry in (*LARGE, *usual_order) if task.rows > 5000 else usual_order:
         entries.append((entry, usual))
         has_log = any(
             h.name == "log_target" for c in space.stage(Stage.MODELING) if c.name == entry[1] for h in c.hyperparameters
@@ -91,7 +102,7 @@ def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
 
 def usual_post(task: Task, names: list[str]) -> str:
     """The post-processing that most entries take."""
-    for name in ("prior_corrected", "clipped", "as_they_are"):
+    for name in ("ordinal", "prior_corrected", "clipped", "as_they_are"):
         if name in names:
             return name
     return names[0]

@@ -31,7 +31,10 @@ def candidates(task: Task) -> list[Candidate]:
         ]
     if task.form is Form.LABELS:
         caution = Hyperparameter("caution", "float", 0.5, 0.0, 1.0)
-        return [make("argmax", "the likeliest class"), make("tuned_offsets", "offsets tuned for the metric", caution)]
+        found = [make("argmax", "the likeliest class"), make("tuned_offsets", "offsets tuned for the metric", caution)]
+        if task.metric in ("qwk", "kappa_linear"):
+            found.append(make("ordinal", "the expected place in the order of the classes", caution))
+        return found
     if task.form is Form.RANKINGS:
         return [make("top_k", "the likeliest classes, best first")]
     if task.form is Form.PROBABILITIES:

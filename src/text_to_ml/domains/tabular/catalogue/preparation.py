@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from text_to_ml.program import Candidate, Hyperparameter, Stage
-from text_to_ml.values import Category, Reader, Task
+from text_to_ml.values import Category, Column, Reader, Task
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,8 @@ def candidates(task: Task) -> list[Candidate]:
         "": True,
     }
     wide = {"splines", "knn_imputed"} if len(columns) > MANY_COLUMNS else set()
+    if len(columns) > 40:
+        wide |= {"power"}  # a search for each column: too slow for what it brings
     if task.rows > 20_000:
         wide |= {"knn_imputed"}
     return [
@@ -145,7 +148,7 @@ def context(task: Task, candidate: Candidate) -> dict[str, Any]:
         "labels_options": options_text(labels.reader) if labels else "",
         "entity": literal(task.entity) if task.entity is not None else "",
         "time": literal(dates[0]) if task.entity is not None and dates else "",
-        "date_options": ', format="mixed"' if dates else "",
+        "date_options": date_options([c for c in columns if c.kind == "date"]),
         "arguments": ", ".join(f"{h.name}={h.default!r}" for h in candidate.hyperparameters),
         "names": [h.name for h in candidate.hyperparameters],
         "multiclass": task.category is Category.MULTICLASS,
@@ -155,6 +158,13 @@ def context(task: Task, candidate: Candidate) -> dict[str, Any]:
         "selectors": "f_regression, mutual_info_regression" if not classification and task.category.is_regression
         else "f_classif, mutual_info_classif",
     }  # fmt: skip
+
+
+def date_options(columns: list[Column]) -> str:
+    """Keyword arguments for reading dates; day first where the examples are 31.12.2020 or 31/12/2020."""
+    examples = [e for c in columns for e in c.examples]
+    day_first = any(re.match(r"\d{1,2}\.\d{1,2}\.\d{4}|(1[3-9]|2\d|3[01])[/-]\d", e) for e in examples)
+    return ', format="mixed"' + (", dayfirst=True" if day_first else "") if columns else ""
 
 
 def literal(value: Any) -> str:
