@@ -90,10 +90,12 @@ def set_limits(limits: dict[str, Any], processes: bool) -> None:
     if processes and LINUX:
         wanted[resource.RLIMIT_NPROC] = 1024 + 8 * int(limits["processes"])
     for which, value in wanted.items():
+        most = value + 2 if which == resource.RLIMIT_CPU else value  # at its hard limit a process gets SIGKILL
         hard = resource.getrlimit(which)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        if hard != resource.RLIM_INFINITY:
+            value, most = min(value, hard), min(most, hard)
         with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(which, (value, value))
+            resource.setrlimit(which, (value, most))
 
 
 def data_bytes() -> int:
