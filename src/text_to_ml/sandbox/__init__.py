@@ -47,8 +47,7 @@ def open_sandbox(
         raise OptionError(f"sandbox {kind!r}: is not one of {', '.join(KINDS)}.{did_you_mean(kind, list(KINDS))}")
     from text_to_ml.sandbox.host import WarmSandbox
 
-    isolation = _choose(kind)
-    return WarmSandbox(isolation, preload=preload, readable=readable, writable=writable, lanes=lanes)
+    return WarmSandbox(_choose(kind), preload=preload, readable=readable, writable=writable, lanes=lanes)
 
 
 def describe() -> list[str]:
@@ -59,7 +58,7 @@ def describe() -> list[str]:
         if wrong:
             lines.append(f"{kind}: not in force, {wrong}")
             continue
-        return [f"{kind}: in force", *(f"does not stop: {line}" for line in _isolation(kind).missing()), *lines]
+        return [f"{kind}: in force", *(f"does not stop: {line}" for line in isolation_of(kind).missing()), *lines]
     return [*lines, f"none in force: {INSTALL}"]
 
 
@@ -82,7 +81,7 @@ def probe(kind: str) -> str:
             return "the kernel has no Landlock"
         if system_calls(unix_sockets=False) is None:
             return "libseccomp is not installed (sudo apt install libseccomp2)"
-    return run_probe(_isolation(kind))
+    return run_probe(isolation_of(kind))
 
 
 INSTALL = (
@@ -93,17 +92,18 @@ INSTALL = (
 
 def _choose(kind: str) -> Isolation:
     if kind == "none":
-        return _isolation(kind)
+        return isolation_of(kind)
     reasons = []
     for step in LADDER if kind == "auto" else (kind,):
         wrong = probe(step)
         if not wrong:
-            return _isolation(step)
+            return isolation_of(step)
         reasons.append(f"{step}: {wrong}")
     raise SandboxError(f"generated code cannot be isolated on this machine ({'; '.join(reasons)}): {INSTALL}.")
 
 
-def _isolation(kind: str) -> Isolation:
+def isolation_of(kind: str) -> Isolation:
+    """A member of the family by its name, untried."""
     from text_to_ml.sandbox import bubblewrap, landlock, plain, seatbelt
 
     members: dict[str, type[Isolation]] = {

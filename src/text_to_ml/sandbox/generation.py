@@ -28,11 +28,11 @@ START_SECONDS = 60.0
 
 
 class DroppedError(Exception):
-    """A module cannot be preloaded: the process must be started again without it."""
+    """A module cannot be preloaded: the process must be started again without it, or first once more with it."""
 
-    def __init__(self, module: str, reason: str) -> None:
+    def __init__(self, module: str, reason: str, *, at_once: bool = True) -> None:
         super().__init__(module, reason)
-        self.module, self.reason = module, reason
+        self.module, self.reason, self.at_once = module, reason, at_once
 
 
 class Generation:
@@ -47,6 +47,7 @@ class Generation:
         self.lanes: list[socket.socket] = []
         self.busy = 0
         self.retired = False
+        self.ready = False
         self.home = ""
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -90,12 +91,12 @@ class Generation:
                 frame, _ = receive_frame(sock)
             except ChannelClosedError as error:
                 if importing:
-                    slow = "timed out" in str(error)
-                    raise DroppedError(
-                        importing, f"took longer than {preload_seconds:g} s" if slow else "ended the process"
-                    ) from error
+                    if "timed out" in str(error):
+                        raise DroppedError(importing, f"took longer than {preload_seconds:g} s") from error
+                    raise DroppedError(importing, "ended the process", at_once=False) from error
                 raise
             if frame.get("ready"):
+                self.ready = True
                 sock.settimeout(None)
                 return
             if "importing" in frame:
@@ -146,7 +147,7 @@ class Generation:
             sock.close()
         process, self._process = self._process, None
         if process is not None:
-            end(process, gently=not self.isolation.mounts)
+            end(process, gently=self.ready and not self.isolation.mounts)
         if self.home:
             shutil.rmtree(self.home, ignore_errors=True)
 

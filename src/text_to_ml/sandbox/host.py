@@ -1,7 +1,8 @@
 """The host's side of a sandbox: hands jobs to lanes, starts the warm process again when it is lost, records every end.
 
 One class for every isolation. `run` may be called from many threads; as many jobs run at once as there are lanes (jobs in
-a fresh interpreter are not counted). A run that is lost through no fault of its own is tried once more: jobs are pure.
+a fresh interpreter are not counted). A run that is lost with its supervisor is tried again, twice at most; one that was
+killed from outside, once: jobs are pure.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from text_to_ml.sandbox.isolation import Isolation
 
 GRACE_SECONDS = 15.0
 TICK = 0.05
-MAX_STARTS = 3
+MAX_STARTS, MAX_RESTARTS = 3, 12
+TRIES = 3
 
 
 class WarmSandbox:
@@ -82,13 +84,14 @@ class WarmSandbox:
             "paths": [str(p.resolve()) for p in job.paths],
             "threads": job.threads,
         }
+        fresh = job.fresh or not self.isolation.forks
         result = ExecutionResult(Status.LOST)
-        for attempt in range(2):
-            fresh = job.fresh or not self.isolation.forks
+        for attempt in range(TRIES):
             result = self._once(request, payload, limits, cancel, fresh=fresh)
             if attempt:
-                result = replace(result, details={**result.details, "tried again": True})
-            if result.status is not Status.LOST or self._closed or (cancel is not None and cancel.is_set()):
+                result = replace(result, details={**result.details, "tried again": attempt})
+            again = result.status is Status.LOST or (result.details.get("from outside") and attempt == 0)
+            if not again or self._closed or (cancel is not None and cancel.is_set()):
                 break
         return results.sweep(result, scratch, limits)
 
@@ -164,10 +167,12 @@ class WarmSandbox:
         try:
             generation.start([], self._preload_seconds, fresh=True)
             return generation, generation.open_lane()
-        except BaseException:
+        except BaseException as error:
             generation.kill()
             with self._changed:
                 self._fresh.discard(generation)
+            if isinstance(error, SandboxError):
+                raise ChannelClosedError(str(error)) from error
             raise
 
     def _take_lane(
@@ -202,6 +207,7 @@ class WarmSandbox:
             if healthy and not generation.retired:
                 generation.lanes.append(lane)
             else:
+                self._retire(generation)
                 with contextlib.suppress(OSError):
                     lane.shutdown(socket.SHUT_RDWR)
                 lane.close()
@@ -247,8 +253,9 @@ class WarmSandbox:
 
     def _start_warm(self, generations: list[Generation]) -> None:
         """Start a warm process, leaving out modules that cannot be preloaded; note where it cannot be started."""
-        began, failure = time.monotonic(), None
-        for _ in range(MAX_STARTS + len(self._preload)):
+        began, failure, failures = time.monotonic(), SandboxError("the warm process cannot be started"), 0
+        ended: set[str] = set()
+        while failures < (MAX_STARTS if self.warm_seconds is None else MAX_RESTARTS):
             with self._changed:
                 if self._closed:
                     return
@@ -257,11 +264,14 @@ class WarmSandbox:
             try:
                 generation.start(wanted, self._preload_seconds, fresh=False)
             except DroppedError as dropped:
-                self.preload_failures[dropped.module] = dropped.reason
+                if not dropped.at_once and dropped.module not in ended:
+                    ended.add(dropped.module)  # the process may have been killed by somebody else: one more chance
+                else:
+                    self.preload_failures[dropped.module] = dropped.reason
                 continue
             except SandboxError as error:
-                failure = error
-                time.sleep(0.1)
+                failure, failures = error, failures + 1
+                time.sleep(0.1 * failures)
                 continue
             with self._changed:
                 generations.append(generation)
@@ -270,7 +280,7 @@ class WarmSandbox:
                 self._changed.notify_all()
             return
         with self._changed:
-            self._failure = failure or SandboxError("the warm process cannot be started")
+            self._failure = failure
             self._changed.notify_all()
 
 

@@ -42,6 +42,7 @@ def to_result(header: dict[str, Any], block: bytes) -> ExecutionResult:
         seconds=header["seconds"],
         cpu_seconds=header["cpu_seconds"],
         peak_memory_mb=header["peak"] / (1 << 20),
+        details={"from outside": True} if header.get("outside") else {},
     )
     if result.status is not Status.PASSED:
         return result

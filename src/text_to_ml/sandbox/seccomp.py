@@ -39,7 +39,7 @@ def compiled(*, unix_sockets: bool, signals: bool, truncate: bool) -> bytes:
     ``unix_sockets``: True where no socket of the host is in sight. ``signals``: True where Landlock keeps signals
     inside. ``truncate``: True where Landlock knows truncate(2). Raises OSError or RuntimeError without libseccomp.
     """
-    import pyseccomp as s
+    import pyseccomp as s  # type: ignore[import-untyped,unused-ignore]
 
     rules = s.SyscallFilter(s.ALLOW)
 

@@ -14,6 +14,7 @@ import importlib
 import json
 import linecache
 import os
+import random
 import signal
 import sys
 import traceback
@@ -88,8 +89,7 @@ def enter(request: dict[str, Any], confinement: confine.Confinement, pools: Any)
 
 def reseed() -> None:
     """The same random state for every run, whatever the warm process has drawn while it imported."""
-    if "random" in sys.modules:
-        sys.modules["random"].seed(0)
+    random.seed(0)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(0)
     if "torch" in sys.modules:

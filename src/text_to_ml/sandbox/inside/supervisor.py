@@ -223,7 +223,8 @@ class Run:
                 "error": f"used more than {self.limits['cpu_seconds']:g} s of processor time",
             }
         if code == -signal.SIGKILL:
-            return {"status": "killed", "error": "killed by SIGKILL from outside (the system may lack memory)"}
+            error = "killed by SIGKILL from outside (the system may lack memory)"
+            return {"status": "killed", "error": error, "outside": True}
         if code < 0:
             with contextlib.suppress(ValueError):
                 return {"status": "crashed by signal", "error": f"crashed by {signal.Signals(-code).name}"}
