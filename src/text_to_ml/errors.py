@@ -9,7 +9,14 @@ A failure of generated code is a record (`TestReport`, `ExecutionResult`), not a
     │   ├── DataError            the files: missing, empty, unreadable, without target
     │   └── OptionError          a flag or argument
     ├── StoreError               the run folder: not writable, other version, disk full
-    └── SandboxError             no isolation can be had on this machine
+    ├── SandboxError             no isolation can be had on this machine
+    └── LLMError                 a language model could not answer
+        ├── LLMUnreachable       no connection, time-out, or the server's own errors, after all retries
+        ├── LLMRejected          the request or the key is refused: trying again is no use
+        ├── LLMQuotaExceeded     the account's quota is used up: trying again is no use
+        ├── LLMReplyError        a reply that cannot be used: cut short, empty, not what was asked
+        ├── SpendingLimit        --max-cost or --max-tokens is reached
+        └── ReplayMiss           a replay file holds no reply for this request
 """
 
 from __future__ import annotations
@@ -49,6 +56,34 @@ class StoreError(TextToMLError):
 
 class SandboxError(TextToMLError):
     """Generated code cannot be run in isolation on this machine."""
+
+
+class LLMError(TextToMLError):
+    """A language model could not answer; the message names the model, the cause and the cure."""
+
+
+class LLMUnreachable(LLMError):  # noqa: N818
+    """No connection, a time-out, or an error of the server's own, after all retries."""
+
+
+class LLMRejected(LLMError):  # noqa: N818
+    """The server refuses the request, the model's name or the key."""
+
+
+class LLMQuotaExceeded(LLMError):  # noqa: N818
+    """The account's quota is used up."""
+
+
+class LLMReplyError(LLMError):
+    """A reply that cannot be used: cut short, empty, or not what was asked for."""
+
+
+class SpendingLimit(LLMError):  # noqa: N818
+    """The limit of --max-cost or --max-tokens is reached; nothing more is sent."""
+
+
+class ReplayMiss(LLMError):  # noqa: N818
+    """A replay file holds no reply for this request."""
 
 
 def did_you_mean(name: str, known: list[str]) -> str:

@@ -1,0 +1,1 @@
+"""llm: language models behind one method."""
