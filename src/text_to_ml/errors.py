@@ -8,6 +8,7 @@ A failure of generated code is a record (`TestReport`, `ExecutionResult`), not a
     │   │   └── AmbiguousTaskError   several readings; lists them and the line to add to the task
     │   ├── DataError            the files: missing, empty, unreadable, without target
     │   └── OptionError          a flag or argument
+    │       └── UnknownMetricError   a metric that is named but not known; a language model may write it
     ├── StoreError               the run folder: not writable, other version, disk full
     ├── SandboxError             no isolation can be had on this machine
     └── LLMError                 a language model could not answer
@@ -48,6 +49,14 @@ class DataError(InputError):
 
 class OptionError(InputError):
     """A command-line flag or a function argument has a value that is not allowed."""
+
+
+class UnknownMetricError(OptionError):
+    """A metric is named that is not known; ``text`` is what the task says of it."""
+
+    def __init__(self, message: str, text: str) -> None:
+        super().__init__(message)
+        self.text = text
 
 
 class StoreError(TextToMLError):

@@ -42,7 +42,9 @@ class Progress:
         self.failed = 0
         self.best: dict[str, Any] | None = None
         self.curve: list[float] = []
-        self.lines: list[str] = []
+        self.model = "builtin"
+        self.calls = self.tokens = 0
+        self.cost: float | None = 0.0
 
     def __enter__(self) -> Progress:
         if not self.quiet and sys.stdout.isatty():
@@ -75,10 +77,17 @@ class Progress:
         if event.kind == "started":
             self.metric, self.seconds = str(data["understood"]["metric"]), data["options"]["seconds"]
             self.minimize = data["understood"]["direction"] == "minimize"
+            self.model = data["options"]["model"]
             return f"{data['name']}: {data['understood']['category']}, {self.metric}, {data['understood']['rows']} rows"
         if event.kind == "space":
             self.space["candidates"] = len(data["candidates"])
             return f"search space: {self.space['candidates']} candidates"
+        if event.kind.startswith("llm_"):
+            return self._llm(event.kind, data)
+        if event.kind == "attempt":
+            return self._attempt(data)
+        if event.kind == "fallback":
+            return f"the built-in writer steps in for the {data['what']}: {data['reason']}"
         if event.kind == "module":
             return self._module(data)
         if event.kind == "trial":
@@ -90,6 +99,22 @@ class Progress:
         if event.kind == "handed_over":
             return f"handed over trial {data['trial']}: validation {number(data['validation'])}, test {number(data['test'])}"
         return ""
+
+    def _llm(self, kind: str, data: Any) -> str:
+        if kind == "llm_wait":
+            return f"waiting {data['seconds']:.0f} s for the language model ({data['purpose']}): {data['reason']}"
+        self.calls += 1
+        self.tokens += (data["input_tokens"] or 0) + (data["output_tokens"] or 0)
+        unknown = data["cost_usd"] is None and not data["cached"]
+        self.cost = None if unknown or self.cost is None else self.cost + (data["cost_usd"] or 0.0)
+        return ""
+
+    def _attempt(self, data: Any) -> str:
+        if self.model == "builtin":
+            return ""
+        failures = data["report"]["failures"]
+        said = f"fails {failures[0]['rule']}" if failures else "passes"
+        return f"{data['place']}, attempt {data['number']}: {said}"
 
     def _module(self, data: Any) -> str:
         name = data["candidate"]["name"]
@@ -130,6 +155,9 @@ class Progress:
         )
         for text in self.dropped[-2:]:
             table.add_row("", cut(f"dropped {text}", 64))
+        if self.calls:
+            cost = "cost unknown" if self.cost is None else f"${self.cost:.4f}"
+            table.add_row("model", cut(f"{self.calls} calls, {self.tokens:,} tokens, {cost}", 64))
         table.add_row("trials", f"{self.trials}" + (f" ({self.failed} failed)" if self.failed else ""))
         if self.best is not None:
             table.add_row("best", cut(f"{self.metric} {number(self.best['score'])}  {self.best['label']}", 64))

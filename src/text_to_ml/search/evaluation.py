@@ -134,6 +134,21 @@ class Evaluator:
         finally:
             run.clean()
 
+    def try_once(self, modules: Mapping[Stage, Module], configuration: Configuration, *, name: str) -> Evaluation:
+        """Run one configuration on the first fold only: does the whole program work on the task's own data?"""
+        started = time.perf_counter()
+        run = _Trial(self, modules, configuration, self.folder / "trials" / name, None, self.limits)
+        try:
+            loaded = self.data.load(run.program, modules[Stage.PREPARATION].source)
+            folds = self.data.folds(loaded)[:1]
+            scores = run.scores(folds, [run.outputs(loaded, folds[0], "fold 0")])
+            return Evaluation(float(np.mean(scores)), tuple(scores), seconds=time.perf_counter() - started)
+        except (LoadError, JobError, ValueError) as error:
+            status = getattr(error, "status", "failed")
+            return Evaluation(None, (), status, str(error), time.perf_counter() - started)
+        finally:
+            run.clean()
+
     def keep(self, name: str, outputs: list[np.ndarray]) -> None:
         """Keep the out-of-fold outputs of a trial while the run lasts."""
         folder = self.folder / "outputs"
