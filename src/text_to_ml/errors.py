@@ -68,7 +68,28 @@ class SandboxError(TextToMLError):
 
 
 class LLMError(TextToMLError):
-    """A language model could not answer; the message names the model, the cause and the cure."""
+    """A language model could not answer; the message names the model, the cause and the cure.
+
+    transient    asking again may help; the retry layer reads it
+    retry_after  seconds that the server asks to wait, where it says
+    status       HTTP status of the server's answer, where there was one
+    charged      (input, output) tokens that the failed call cost all the same, None where not said; None: it cost nothing
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        transient: bool = False,
+        retry_after: float | None = None,
+        status: int | None = None,
+        charged: tuple[int | None, int | None] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.transient = transient
+        self.retry_after = retry_after
+        self.status = status
+        self.charged = charged
 
 
 class LLMUnreachable(LLMError):  # noqa: N818
