@@ -69,7 +69,9 @@ class Brain:
     """Answers one task's prompts. ``spoil(title, n, reply)`` may replace the n-th (0, 1, …) reply to prompts of a title, which is
     the first line of the prompt, for modules followed by the candidate's name. ``asked`` holds the titles in order."""
 
-    def __init__(self, folder: Path, spoil: Spoil | None = None, names: dict[Stage, Sequence[str]] | None = None) -> None:
+    def __init__(
+        self, folder: Path, spoil: Spoil | None = None, names: dict[Stage, Sequence[str]] | None = None
+    ) -> None:
         self.task = check(folder)
         self.writer = CatalogueWriter()
         self.spoil = spoil
@@ -96,7 +98,11 @@ class Brain:
         if title.startswith("Suggest"):
             return json.dumps(self.space())
         if title.startswith("Make the plan"):
-            return "Here is the plan.\n```json\n" + json.dumps(to_json(get_domain("tabular").default_plan(self.task))) + "\n```"
+            return (
+                "Here is the plan.\n```json\n"
+                + json.dumps(to_json(get_domain("tabular").default_plan(self.task)))
+                + "\n```"
+            )
         if title.startswith("Write a program for synthetic"):
             version = int(re.findall(r"Write version (\d)", prompt)[0])
             kind = "regression" if self.task.category.is_regression else "classification"

@@ -93,6 +93,7 @@ class Generator:
     """Delivers verified modules: those that the run folder holds already, else generated, verified and recorded now.
 
     writers      by name; a candidate names its own
+    verifiers    the unit tests of each writer's modules, by the writer's name
     try_on_data  runs a module in an assembled program on the task's own data; a failure, or None (paper, section 6.3)
     A candidate that a language model could not be asked for (`LLMError`) is recorded as postponed: a resumed run asks again.
     """
@@ -103,7 +104,7 @@ class Generator:
         task: Task,
         plan: Plan,
         writers: Mapping[str, Writer],
-        verifier: Verifier,
+        verifiers: Mapping[str, Verifier],
         *,
         redact: Callable[[str], str] = str,
         try_on_data: Callable[[Module, Candidate], Failure | None] | None = None,
@@ -113,7 +114,7 @@ class Generator:
         self.task = task
         self.plan = plan
         self.writers = writers
-        self.verifier = verifier
+        self.verifiers = verifiers
         self.redact = redact
         self.try_on_data = try_on_data
         self.cap = cap
@@ -143,7 +144,7 @@ class Generator:
             return Module(candidate.stage, candidate.name, source, candidate.writer)
 
         def verify(source: str) -> TestReport:
-            report = self.verifier.verify(module(source), candidate)
+            report = self.verifiers[candidate.writer].verify(module(source), candidate)
             if report.passed and self.try_on_data is not None:
                 failure = self.try_on_data(module(source), candidate)
                 if failure is not None:
@@ -206,8 +207,8 @@ def recorder(store: RunFolder, place: str) -> Record:
 def attempts_at(store: RunFolder, place: str) -> list[Attempt]:
     """The failed attempts at one text that are recorded, each with the reflection that followed it."""
     events = [e.payload for e in store.events("attempt") if e.payload["place"] == place]
-    after = [*(str(p["reflection"]) for p in events[1:]), ""]
-    return [Attempt(p["number"], p["source"], p["feedback"], r) for p, r in zip(events, after, strict=True)]
+    after = [str(p["reflection"]) for p in events[1:]]
+    return [Attempt(p["number"], p["source"], p["feedback"], r) for p, r in zip(events, [*after, ""], strict=False)]
 
 
 def synthetic_programs(

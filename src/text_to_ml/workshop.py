@@ -32,7 +32,7 @@ from text_to_ml.search.data import DataStore
 from text_to_ml.search.evaluation import Evaluator
 from text_to_ml.search.scoring import SandboxedScore
 from text_to_ml.search.strategies import get_strategy
-from text_to_ml.search.study import Budget, Study
+from text_to_ml.search.study import Budget, Study, Trial
 from text_to_ml.start import BUILTIN, Options, metric_of, split_of
 from text_to_ml.store import RunFolder
 from text_to_ml.task.understand import understand
@@ -182,12 +182,17 @@ class Workshop:
 
     def verifier(self, plan: Plan) -> Verifier:
         """The unit tests {E}: built from plan and protocol, on a miniature workspace and verified synthetic data."""
-        facts = self.domain.facts(self.task, self.store.folder / "unit_tests" / "miniature", plan)
+        facts = self.domain.facts(self.task, self.work / "miniature", plan)
         verifier = Verifier(self.domain, facts, self.box, self.work / "tests", passes=passes_folder())
         self.redact = Redactor(self.task, self.options.share, facts["files"])
         if self.llm is not None:
-            verifier.synthetic = tuple(self.ask("synthetic data", lambda: self._synthetic(verifier, plan), list))
+            verifier.synthetic = tuple(self.ask("synthetic data", lambda: self._synthetic(verifier, plan), lambda: []))
         return verifier
+
+    def _builtin_verifier(self) -> Verifier:
+        """The unit tests of built-in modules: by the built-in plan, on the protocol's own synthetic data."""
+        facts = self.domain.facts(self.task, self.work / "miniature_builtin", self.builtin.plan(self.task))
+        return Verifier(self.domain, facts, self.box, self.work / "tests", passes=passes_folder())
 
     def _synthetic(self, verifier: Verifier, plan: Plan) -> list[str]:
         return synthetic_programs(
@@ -196,13 +201,14 @@ class Workshop:
 
     def generator(self, plan: Plan, verifier: Verifier) -> Generator:
         """Delivers verified modules of all candidates, whoever wrote them."""
-        writers = {"": self.writer, self.builtin.name: self.builtin, self.writer.name: self.writer}
+        writers: dict[str, Writer] = {self.builtin.name: self.builtin, self.writer.name: self.writer}
+        own = verifier if self.llm is None else self._builtin_verifier()
         return Generator(
             self.store,
             self.task,
             plan,
             writers,
-            verifier,
+            {self.writer.name: verifier, self.builtin.name: own},
             redact=self.redact,
             try_on_data=None
             if self.llm is None
@@ -217,7 +223,7 @@ class Workshop:
             get_strategy(self.options.strategy, self.options.seed),
             self.evaluator,
             deliver=generator,
-            record=lambda trial: self.store.append("trial", asdict(trial)),
+            record=self._record,
             minimize=self.setting.metric.direction == "minimize",
             workers=self.options.workers,
             race=self.options.seconds is not None,
@@ -228,6 +234,9 @@ class Workshop:
             trials=trials_of(self.store.events(*TRIALS)),
             stop=self.stop,
         )
+
+    def _record(self, trial: Trial) -> None:
+        self.store.append("trial", asdict(trial))
 
 
 class Tryout:

@@ -11,7 +11,6 @@ from typing import Any
 from text_to_ml.errors import LLMError, UnknownMetricError
 from text_to_ml.generate import attempts_at, recorder, until_valid
 from text_to_ml.metrics.custom import GENERATED
-from text_to_ml.program import Candidate, Module, Stage
 from text_to_ml.runtime.metric_rules import METRIC, RULES
 from text_to_ml.sandbox.base import Job, Limits, Sandbox
 from text_to_ml.store import RunFolder
@@ -34,8 +33,7 @@ def write_metric(
     sentences = [(rule.name, rule.sentence) for rule in RULES]
 
     def verify(source: str) -> TestReport:
-        module = Module(Stage.POST_PROCESSING, METRIC, source, writer.name)
-        failures = static_failures(module, Candidate(Stage.POST_PROCESSING, METRIC, ""), ("score",))
+        failures = static_failures(source, ("score",))
         if failures:
             return TestReport(False, tuple(failures))
         scratch = work / "metric"

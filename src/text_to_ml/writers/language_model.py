@@ -6,7 +6,6 @@ again (`generate`), retries and spending (`llm`), the words of the prompts (`pro
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from text_to_ml.llm.base import LLM, Message, Reply, Request
 from text_to_ml.llm.replies import code_of
 from text_to_ml.llm.structured import ask_json
 from text_to_ml.plan import Plan, plan_from_json
-from text_to_ml.program import Candidate, SearchSpace, Stage, to_json
+from text_to_ml.program import Candidate, SearchSpace, Stage
 from text_to_ml.prompts import Prompts
 from text_to_ml.values import Task
 from text_to_ml.writers import space_reply
@@ -52,7 +51,9 @@ class LanguageModelWriter:
 
     def messages(self, task: Task, prompt: str, **context: Any) -> tuple[Message, ...]:
         """The system message, which is the same for every request of a run, and one prompt."""
-        system = self.prompts.render("system", task=task_view(task, self.share), machine=self._machine)
+        system = self.prompts.render(
+            "system", task=task_view(task, self.share), machine=self._machine, contract=self.domain.contract().strip()
+        )
         return Message("system", system), Message("user", self.prompts.render(prompt, **context))
 
     def space(self, task: Task) -> SearchSpace:
@@ -60,7 +61,6 @@ class LanguageModelWriter:
         messages = self.messages(
             task,
             "space",
-            contract=self.domain.contract(),
             categories=space_reply.category_names(),
             most=self.most,
             most_post=min(self.most, space_reply.MOST_POST),
@@ -79,9 +79,7 @@ class LanguageModelWriter:
 
     def plan(self, task: Task) -> Plan:
         """Ask for the plan until the protocol allows it (paper, Algorithm 3, lines 3 to 6)."""
-        messages = self.messages(
-            task, "plan", plan_contract=self.domain.describe_plan(task), contract=self.domain.contract()
-        )
+        messages = self.messages(task, "plan", plan_contract=self.domain.describe_plan())
         data, _ = ask_json(
             self.llm, messages, purpose="plan", schema=PLAN_SCHEMA, check=lambda reply: self._plan_faults(task, reply)
         )
@@ -115,7 +113,6 @@ class LanguageModelWriter:
         required = self.domain.required[candidate.stage]
         context = {
             "stage": str(candidate.stage).replace("_", " "),
-            "contract": self.domain.contract(),
             "rules": self.rules(candidate.stage),
             "real_files": candidate.stage is Stage.PREPARATION,
             "candidate": candidate,
@@ -150,7 +147,7 @@ class LanguageModelWriter:
     ) -> Written:
         """Reflect on the last attempt where there is one, then ask for the text (Φ; paper, section C.4)."""
         reflection = self._reflect(task, purpose, attempts[-1], number) if attempts else ""
-        shown = {} if plan is None else {"plan": json.dumps(to_json(plan), indent=1)}
+        shown = {} if plan is None else {"plan": plan.text()}
         messages = self.messages(task, prompt, attempts=list(attempts), reflection=reflection, **shown, **context)
         reply = self.llm.complete(Request(messages, f"write/{purpose}/{number}"))
         return written(reply, reflection)

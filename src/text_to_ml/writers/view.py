@@ -77,25 +77,24 @@ def table_view(table: Table, task: Task, share: str) -> dict[str, Any]:
         "rows": table.rows,
         "call": f"pd.{table.reader.function}(files[{table.key!r}]{options})",
         "ranges": share != "names",
-        "columns": [column_view(c, task) for c in table.columns[:MOST_COLUMNS]],
+        "columns": [column_view(c, task, share) for c in table.columns[:MOST_COLUMNS]],
         "more": max(0, len(table.columns) - MOST_COLUMNS),
         "head": head,
     }
 
 
-def column_view(column: Column, task: Task) -> dict[str, Any]:
+def column_view(column: Column, task: Task, share: str) -> dict[str, Any]:
     """One column; ``range`` and ``examples`` are shown only where values may be."""
     role = ""
     if column.name in task.targets:
         role = " (target)"
-    elif column.name in (*task.ids, task.entity):
-        role = " (identifier)"
-    shown = column.kind in SHOWN_KINDS and not role.startswith(" (id")
+    identifies = column.name in (*task.ids, task.entity)
+    shown = share != "names" and column.kind in SHOWN_KINDS and not identifies
     values = [e.replace("|", "\\|").replace("\n", " ")[:30] for e in column.examples]
     categorical = column.kind in ("category", "boolean", "constant") and column.distinct <= MOST_LABELS
     return {
         "name": column.name.replace("|", "\\|"),
-        "kind": column.kind + role,
+        "kind": "identifier" if identifies else column.kind + role,
         "missing": column.missing,
         "distinct": column.distinct,
         "range": f"{column.low:g} to {column.high:g}" if shown and column.low is not None else "",
@@ -116,7 +115,8 @@ def machine_view(threads: int) -> Mapping[str, Any]:
     return {
         "python": platform.python_version(),
         "packages": packages,
-        "cores": min(threads, os.cpu_count() or 1),
+        "threads": threads,
+        "cores": os.cpu_count() or 1,
         "memory_gb": round(psutil.virtual_memory().total / 2**30),
         "device": "no GPU",
     }
