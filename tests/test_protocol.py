@@ -179,7 +179,7 @@ BROKEN_MODEL = {
     "rows do not sum to one": ("return self.inner.predict_proba(X)", "return self.inner.predict_proba(X) * 0.5", "model_fits_and_predicts"),
     "scaled by the rows at hand": ("return self.inner.predict_proba(X)", "return self.inner.predict_proba(X - X.mean())", "model_predicts_each_row_by_itself"),
     "random": ("self.inner.fit(X, y)", "self.inner.fit(X + np.random.default_rng().normal(size=X.shape), y)", "model_is_deterministic"),
-    "input changed": ("self.inner.fit(X, y)", "X.iloc[:, 0] = 0.0\n        self.inner.fit(X, y)", "model_works_on_one_feature_and_few_rows"),
+    "input changed": ("self.inner.fit(X, y)", "X.iloc[:, 0] = 0.0\n        self.inner.fit(X, y)", "model_leaves_its_input_alone"),
     "two features needed": ("self.inner.fit(X, y)", "X.iloc[:, 1]\n        self.inner.fit(X, y)", "model_works_on_one_feature_and_few_rows"),
     "hyperparameter ignored": ("return Model(C)", "return Model(1.0)", "hyperparameters_are_arguments"),
     "high end fails": ("return Model(C)", "return Model(1 / (50.0 - C))", "model_fits_and_predicts"),

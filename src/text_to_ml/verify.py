@@ -6,26 +6,27 @@ sandbox. The result is always a `TestReport`.
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import hashlib
 import importlib.metadata
-import importlib.util
 import json
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from text_to_ml.domains.base import DomainFamily
+from text_to_ml.domains.base import SYNTHETIC, DomainFamily
 from text_to_ml.program import Candidate, Hyperparameter, Module, Stage, Value
-from text_to_ml.sandbox.base import Job, Limits, Sandbox
-from text_to_ml.syntax import parse
+from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Sandbox
+from text_to_ml.static_rules import RULES as STATIC_RULES
+from text_to_ml.static_rules import Code, findings
 
 MAX_FEEDBACK_LINES = 40
 LIMITS = Limits(wall_seconds=60.0, memory_mb=4096)
+END_RULE = "tests_run_to_their_end"
+END_SENTENCE = "The module can be imported and its unit tests run to their end within the limits."
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class TestReport:
-    """What the unit tests said of one module."""
+    """What the unit tests said of one module.
+
+    ``synthetic``: with the data of which program it passed ("D_1"), or came furthest; "" where it was the protocol's own.
+    """
 
     __test__ = False
 
@@ -49,102 +53,60 @@ class TestReport:
     rules: int = 0
     seconds: float = 0.0
     slowest: Mapping[str, float] = field(default_factory=dict)
+    synthetic: str = ""
 
     def feedback(self) -> str:
-        """The failures for the writer, at most `MAX_FEEDBACK_LINES` lines; "" when all passed."""
-        lines: list[str] = []
+        """The failures for the writer, at most `MAX_FEEDBACK_LINES` lines; "" when all passed. Rules that broke for the
+        same reason are named together."""
+        first: dict[str, Failure] = {}
+        others: dict[str, list[str]] = {}
         for failure in self.failures:
-            where = f" (hyperparameters: {failure.setting})" if failure.setting else ""
+            key = reason_of(failure.message)
+            if key in first:
+                others[key].append(failure.rule)
+            else:
+                first[key], others[key] = failure, []
+        lines: list[str] = []
+        for key, failure in first.items():
+            where = f" with {failure.setting}" if failure.setting else ""
             lines += [f"Rule {failure.rule}: {failure.sentence}", f"Failed{where}:"]
             lines += [f"  {line}" for line in failure.message.splitlines()]
-        return "\n".join(lines[:MAX_FEEDBACK_LINES])
+            if others[key]:
+                lines.append(f"For the same reason: {', '.join(others[key])}")
+            lines.append("")
+        if len(lines) > MAX_FEEDBACK_LINES:
+            lines = [*lines[: MAX_FEEDBACK_LINES - 1], "…"]
+        return "\n".join(lines).rstrip()
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
         return asdict(self)
 
 
-def static_failures(module: Module, candidate: Candidate, required: tuple[str, ...]) -> list[Failure]:
-    """What is wrong with a module that can be seen without running it."""
-    try:
-        tree = parse(module.source)
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None)
-        text = (module.source.splitlines()[line - 1] if line and line <= module.source.count("\n") + 1 else "").strip()
-        return [Failure("code_parses", "The code is valid Python.", f"{error}\n{text}".strip())]
-    defined = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
-    failures = [
-        Failure(
-            "required_names", f"The module defines {', '.join(required)}.", f"{name} is not defined at the top level"
-        )
-        for name in required
-        if name not in defined
-    ]
-    failures += _top_level_failures(tree) + _import_failures(tree)
-    if not failures:
-        failures += _keyword_failures(defined[required[-1]], candidate)
-    return failures
+def reason_of(message: str) -> str:
+    """What two failures with the same cause share: the error and the last line of the module that it came from."""
+    lines = message.splitlines()
+    if "raised in the code at" not in lines:
+        return message
+    at = lines.index("raised in the code at")
+    error = "\n".join(lines[:at])
+    kind = next((part for part in error.split(": ") if part.endswith(("Error", "Exception", "Exit", "Warning"))), error)
+    return f"{kind} {lines[-1].strip()}"
 
 
-def _top_level_failures(tree: ast.Module) -> list[Failure]:
-    sentence = "Module-level code only imports and defines functions, classes and constants."
-    allowed = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
-    wrong = []
-    for node in tree.body:
-        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        if not isinstance(node, allowed) and not docstring and not typing_only:
-            wrong.append(f"line {node.lineno}: {ast.unparse(node).splitlines()[0][:120]}")
-    return [Failure("nothing_runs_at_import", sentence, "\n".join(wrong[:5]))] if wrong else []
+def static_failures(source: str, required: tuple[str, ...], candidate: Candidate | None = None) -> list[Failure]:
+    """What is wrong with a text that can be seen without running it."""
+    parameters = candidate.hyperparameters if candidate is not None else ()
+    return [Failure(*found) for found in findings(Code(source, required, parameters))]
 
 
-def _import_failures(tree: ast.Module) -> list[Failure]:
-    sentence = "Only installed packages are imported, by absolute imports; never text_to_ml."
-    wrong = []
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Import | ast.ImportFrom):
-            continue
-        if isinstance(node, ast.ImportFrom) and node.level:
-            wrong.append(f"line {node.lineno}: relative import")
-        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module]
-        for name in names:
-            top = name.partition(".")[0]
-            if top == "text_to_ml":
-                wrong.append(f"line {node.lineno}: {top} must not be imported")
-            elif top not in sys.stdlib_module_names and importlib.util.find_spec(top) is None:
-                wrong.append(f"line {node.lineno}: package {top} is not installed")
-    return [Failure("imports_are_installed", sentence, "\n".join(wrong[:5]))] if wrong else []
-
-
-def _keyword_failures(node: ast.FunctionDef | ast.ClassDef, candidate: Candidate) -> list[Failure]:
-    """Every hyperparameter must be a keyword argument with a default, and must be used."""
-    sentence = "Every hyperparameter of the search space is a keyword argument with a default, and is used."
-    function: ast.FunctionDef | None = node if isinstance(node, ast.FunctionDef) else None
-    if isinstance(node, ast.ClassDef):
-        inits = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
-        function = inits[0] if inits else None
-    wanted = [h.name for h in candidate.hyperparameters]
-    if function is None:
-        if not wanted:
-            return []
-        return [Failure("hyperparameters_are_arguments", sentence, f"{node.name} has no __init__ that takes {wanted}")]
-    arguments = function.args
-    names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
-    missing = [n for n in wanted if n not in names]
-    used = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    unused = [n for n in wanted if n in names and n not in used]
-    with_default = {a.arg for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if d is not None}
-    positional = [*arguments.posonlyargs, *arguments.args]
-    with_default |= {a.arg for a in positional[len(positional) - len(arguments.defaults) :]}
-    bare = [n for n in wanted if n in names and n not in with_default]
-    messages = [
-        f"{function.name} {what}: {', '.join(which)}"
-        for what, which in (("does not take", missing), ("takes but never uses", unused), ("has no default for", bare))
-        if which
-    ]
-    return [Failure("hyperparameters_are_arguments", sentence, "\n".join(messages))] if messages else []
+def rule_sentences(domain: DomainFamily, stage: str) -> list[tuple[str, str]]:
+    """(name, sentence) of every rule that a module of this stage must keep (`SYNTHETIC`: a program for synthetic data),
+    in the order in which they are checked; for the prompt."""
+    required = domain.synthetic_required if stage == SYNTHETIC else domain.required[Stage(stage)]
+    skipped = "hyperparameters_are_arguments" if stage == SYNTHETIC else ""
+    static = [(r.name, r.text(required)) for r in STATIC_RULES if r.name != skipped]
+    return [*static, (END_RULE, END_SENTENCE), *((r.name, r.sentence) for r in domain.rules(stage))]
 
 
 def settings_of(candidate: Candidate) -> list[dict[str, Any]]:
@@ -174,6 +136,8 @@ def marks(parameter: Hyperparameter) -> tuple[Value, ...]:
 class Verifier:
     """Runs the unit tests of one task; safe to call from several threads.
 
+    ``synthetic``: sources of verified programs for synthetic data D_1, D_2, …: a module of modeling or post-processing is
+    valid when it passes with at least one of them (paper: Algorithm 3); without any the protocol's own data is used.
     ``passes``: a folder that remembers which texts passed which tests, so that a module whose text, tests and data are
     the same as before is not tested again; None tests always.
     """
@@ -186,6 +150,7 @@ class Verifier:
         folder: Path,
         limits: Limits = LIMITS,
         passes: Path | None = None,
+        synthetic: Sequence[str] = (),
     ) -> None:
         self.passes = passes
         self.domain = domain
@@ -193,47 +158,66 @@ class Verifier:
         self.sandbox = sandbox
         self.folder = folder
         self.limits = limits
+        self.synthetic = tuple(synthetic)
 
     def verify(self, module: Module, candidate: Candidate) -> TestReport:
         """Run every unit test of the module's stage."""
-        failures = static_failures(module, candidate, self.domain.required[module.stage])
+        failures = static_failures(module.source, self.domain.required[module.stage], candidate)
         if failures:
             return TestReport(False, tuple(failures))
+        on_files = module.stage is Stage.PREPARATION
         payload = {
             "stage": str(module.stage),
             "source": module.source,
             "name": f"{module.stage}: {module.candidate}",
             "settings": settings_of(candidate),
-            "facts": self.facts if module.stage is Stage.PREPARATION else self._synthetic_facts(),
+            "facts": self.facts if on_files else self._synthetic_facts(),
+            "synthetic": [] if on_files else list(self.synthetic),
         }
-        mark = None if self.passes is None or module.stage is Stage.PREPARATION else self.passes / fingerprint(payload)
+        mark = None if self.passes is None or on_files else self.passes / fingerprint(payload)
         if mark is not None and mark.exists():
-            return TestReport(True)
-        scratch = self.folder / f"{module.stage}-{module.candidate}-{module.digest[:8]}"
-        scratch.mkdir(parents=True, exist_ok=True)
-        job = Job(self.domain.verify_entry, payload, scratch, readable=readable_of(self.facts))
-        result = self.sandbox.run(job, self.limits)
-        if not result.passed or not (result.value or {}).get("finished"):
-            return self._broken(module.stage, result)
-        outcomes = result.value["outcomes"]
-        broken = [Failure(o["rule"], o["sentence"], o["message"], o["setting"]) for o in outcomes if o["message"]]
-        if mark is not None and not broken:
+            return TestReport(True, synthetic=mark.read_text(encoding="utf-8"))
+        report = self._run(payload, f"{module.stage}-{module.candidate}-{module.digest[:8]}", self.limits)
+        if mark is not None and report.passed:
             with contextlib.suppress(OSError):
                 mark.parent.mkdir(parents=True, exist_ok=True)
-                mark.touch()
+                mark.write_text(report.synthetic, encoding="utf-8")
+        return report
+
+    def verify_synthetic(self, source: str) -> TestReport:
+        """Run the unit tests of a program for synthetic data (paper: Algorithm 3, line 11)."""
+        failures = static_failures(source, self.domain.synthetic_required)
+        if failures:
+            return TestReport(False, tuple(failures))
+        settings = [{"label": "", "values": {}}]
+        payload = {"stage": SYNTHETIC, "source": source, "name": SYNTHETIC, "settings": settings}
+        digest = hashlib.sha256(source.encode()).hexdigest()[:8]
+        limits = replace(self.limits, wall_seconds=min(20.0, self.limits.wall_seconds))
+        return self._run({**payload, "facts": self._synthetic_facts()}, f"{SYNTHETIC}-{digest}", limits)
+
+    def _run(self, payload: dict[str, Any], name: str, limits: Limits) -> TestReport:
+        scratch = self.folder / name
+        scratch.mkdir(parents=True, exist_ok=True)
+        job = Job(self.domain.verify_entry, payload, scratch, readable=readable_of(self.facts))
+        result = self.sandbox.run(job, limits)
+        if not result.passed or not (result.value or {}).get("finished"):
+            return self._broken(result)
+        outcomes = result.value["outcomes"]
+        broken = [Failure(o["rule"], o["sentence"], o["message"], o["setting"]) for o in outcomes if o["message"]]
         slow = sorted(((o["seconds"], o["rule"]) for o in outcomes), reverse=True)[:3]
-        return TestReport(not broken, tuple(broken), len(outcomes), result.seconds, {r: s for s, r in slow})
+        slowest = {r: s for s, r in slow}
+        used = str(result.value.get("synthetic", ""))
+        return TestReport(not broken, tuple(broken), len(outcomes), result.seconds, slowest, used)
 
     def _synthetic_facts(self) -> dict[str, Any]:
         """The facts that synthetic data is made from: nothing of the files."""
-        kept = ("kind", "form", "classes", "low", "high", "non_negative")
+        kept = ("kind", "form", "classes", "low", "high", "non_negative", "most_features")
         return {k: self.facts[k] for k in kept if k in self.facts}
 
-    def _broken(self, stage: Stage, result: Any) -> TestReport:
-        sentence = "The module can be imported and its unit tests run to their end within the limits."
+    def _broken(self, result: ExecutionResult) -> TestReport:
         text = "\n".join(t for t in (str(result.error), str(result.traceback), str(result.output)[-1500:]) if t)
         seen = f"{result.status} after {result.seconds:.1f} s\n{text}".strip()
-        return TestReport(False, (Failure("tests_run_to_their_end", sentence, seen),), 0, result.seconds)
+        return TestReport(False, (Failure(END_RULE, END_SENTENCE, seen),), 0, result.seconds)
 
 
 def fingerprint(payload: Mapping[str, Any]) -> str:

@@ -11,8 +11,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from text_to_ml.plan import Plan
 from text_to_ml.program import Stage
+from text_to_ml.runtime.rules import Rule
 from text_to_ml.values import Task
+
+SYNTHETIC = "synthetic_data"
+"""The stage of programs for synthetic data, beside the stages of `text_to_ml.program.Stage`."""
 
 
 class DomainFamily(Protocol):
@@ -23,17 +28,40 @@ class DomainFamily(Protocol):
     """Entry point of the job that runs the unit tests of one module."""
     required: ClassVar[dict[Stage, tuple[str, ...]]]
     """Top-level names that a module of each stage must define."""
+    synthetic_required: ClassVar[tuple[str, ...]]
+    """Top-level names that a program for synthetic data must define."""
 
     def contract(self) -> str:
         """The contract of generated code, as the prompt shows it."""
+        ...
+
+    def describe_plan(self) -> str:
+        """What a plan must hold and what the protocol allows, as the prompt shows it."""
+        ...
+
+    def default_plan(self, task: Task) -> Plan:
+        """The plan that the built-in writer uses."""
+        ...
+
+    def plan_faults(self, task: Task, plan: Plan) -> list[str]:
+        """The protocol's verdict on a plan: reasons that say what to change; empty: allowed (Algorithm 3, line 6)."""
+        ...
+
+    def synthetic_contract(self) -> str:
+        """The contract of programs for synthetic data D_n, as the prompt shows it."""
+        ...
+
+    def rules(self, stage: str) -> Sequence[Rule]:
+        """The rules of one stage, `SYNTHETIC` included."""
         ...
 
     def runtime_files(self) -> Sequence[Path]:
         """Source files copied into programs, in order."""
         ...
 
-    def facts(self, task: Task, workspace: Path) -> dict[str, Any]:
-        """JSON facts that the unit tests need; cuts the miniature workspace into ``workspace``."""
+    def facts(self, task: Task, workspace: Path, plan: Plan | None = None) -> dict[str, Any]:
+        """JSON facts that the unit tests need, the plan (None: the default one) among them; cuts the miniature workspace
+        into ``workspace``."""
         ...
 
     def preload(self) -> Sequence[str]:

@@ -1,9 +1,8 @@
 """Rules: one sentence, one unit test, one feedback. Runs inside the sandbox.
 
-A domain's protocol is a list of rules. A rule's docstring is the sentence that a language model reads in the
-prompt, its
+A domain's protocol is a list of rules. A rule's docstring is the sentence that a language model reads in the prompt, its
 body is the unit test, and the message of its assertion is the feedback (paper: progenitor testing protocol, section 4).
-Does not cover what can be seen without running the code: see `text_to_ml.verify`.
+Does not cover what can be seen without running the code: see `text_to_ml.static_rules`.
 """
 
 from __future__ import annotations
@@ -14,26 +13,34 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MAX_LINES = 40
+MAX_LINES = 12
+MAX_FRAMES = 4
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A requirement. ``every_setting``: checked at each setting of the hyperparameters, not at the default only."""
+    """A requirement.
+
+    every_setting  checked at each setting of the hyperparameters, not at the default only
+    synthetic      checked with the data of programs D_n where there are any: it is enough to pass with one of them
+    """
 
     name: str
     stage: str
     sentence: str
     check: Callable[[Any], None]
     every_setting: bool = False
+    synthetic: bool = False
 
 
-def rule(stage: str, registry: list[Rule], *, every_setting: bool = False) -> Callable[[Callable[[Any], None]], Rule]:
+def rule(
+    stage: str, registry: list[Rule], *, every_setting: bool = False, synthetic: bool = False
+) -> Callable[[Callable[[Any], None]], Rule]:
     """Turn a function into a rule and put it in a protocol's registry."""
 
     def register(check: Callable[[Any], None]) -> Rule:
         sentence = " ".join((check.__doc__ or "").split())
-        made = Rule(check.__name__, stage, sentence, check, every_setting)
+        made = Rule(check.__name__, stage, sentence, check, every_setting, synthetic)
         registry.append(made)
         return made
 
@@ -57,22 +64,34 @@ class Outcome:
 
 
 def own_frames(error: BaseException) -> list[str]:
-    """The lines of a traceback that lie in generated code (file names "<...>")."""
-    lines = []
-    for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename.startswith("<") and not frame.filename.startswith("<frozen"):
-            lines.append(f"  line {frame.lineno} of {frame.filename[1:-1]}, in {frame.name}: {frame.line or ''}")
-    return lines
+    """The lines of generated code (file names "<...>") that an error, or what caused it, went through."""
+    lines: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None and not lines:
+        for frame in traceback.extract_tb(seen.__traceback__):
+            if frame.filename.startswith("<") and not frame.filename.startswith("<frozen"):
+                place = f"line {frame.lineno}" if frame.name == "<module>" else f"line {frame.lineno}, in {frame.name}"
+                lines.append(f"  {place}: {(frame.line or '').strip()[:200]}")
+        seen = seen.__cause__
+    return list(dict.fromkeys(lines))[-MAX_FRAMES:]
 
 
 def explain(error: BaseException) -> str:
-    """A failure in at most `MAX_LINES` lines: an assertion's message, or the error and where it came from."""
-    if isinstance(error, AssertionError) and error.args:
-        text = str(error.args[0])
-    else:
-        text = f"{type(error).__name__}: {error}"
-    lines = [line[:400] for line in text.splitlines()][: MAX_LINES - 8]
-    return "\n".join(lines + own_frames(error)[-8:]) or type(error).__name__
+    """A failure in a few lines: an assertion's message, or the error; then the lines of generated code it came through."""
+    text = str(error.args[0]) if isinstance(error, AssertionError) and error.args else described(error)
+    lines = [line[:400] for line in text.splitlines() if line.strip()]
+    if len(lines) > MAX_LINES:
+        half = MAX_LINES // 2
+        lines = [*lines[:half], "…", *lines[-half:]]
+    frames = own_frames(error)
+    return "\n".join([*lines, *(["raised in the code at"] if frames else []), *frames]) or type(error).__name__
+
+
+def described(error: BaseException) -> str:
+    """Type and message of an error; a failed assertion without a message says so."""
+    if isinstance(error, SystemExit):
+        return "SystemExit: the code ended the process; it must not"
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def run_rules(rules: Iterable[Rule], cases: Sequence[Any], most_failures: int = 3) -> list[Outcome]:

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from text_to_ml.domains.base import SYNTHETIC
+from text_to_ml.plan import Plan
 from text_to_ml.program import Stage
+from text_to_ml.runtime.rules import Rule
 from text_to_ml.values import Task
 
 
@@ -20,20 +23,49 @@ class TabularDomain:
         Stage.MODELING: ("build_model",),
         Stage.POST_PROCESSING: ("PostProcessing",),
     }
+    synthetic_required: ClassVar[tuple[str, ...]] = ("make_features", "make_outputs")
 
     def contract(self) -> str:
         """The contract of generated code."""
         return (Path(__file__).parent / "contract.md").read_text(encoding="utf-8")
 
+    def describe_plan(self) -> str:
+        """What a plan must hold."""
+        return (Path(__file__).parent / "plan_contract.md").read_text(encoding="utf-8")
+
+    def default_plan(self, task: Task) -> Plan:
+        """The plan that the built-in writer uses."""
+        from text_to_ml.domains.tabular.plan import default_plan
+
+        return default_plan(task)
+
+    def plan_faults(self, task: Task, plan: Plan) -> list[str]:
+        """The protocol's verdict on a plan."""
+        from text_to_ml.domains.tabular.plan import plan_faults
+
+        return plan_faults(task, plan)
+
+    def synthetic_contract(self) -> str:
+        """The contract of programs for synthetic data."""
+        return (Path(__file__).parent / "synthetic_contract.md").read_text(encoding="utf-8")
+
+    def rules(self, stage: str) -> Sequence[Rule]:
+        """The rules of one stage."""
+        if stage == SYNTHETIC:
+            from text_to_ml.domains.tabular.synthetic_rules import RULES
+        else:
+            from text_to_ml.domains.tabular.protocol import RULES
+        return [r for r in RULES if r.stage == stage]
+
     def runtime_files(self) -> Sequence[Path]:
         """Source files copied into programs."""
         return (Path(__file__).parent / "runtime.py",)
 
-    def facts(self, task: Task, workspace: Path) -> dict[str, Any]:
+    def facts(self, task: Task, workspace: Path, plan: Plan | None = None) -> dict[str, Any]:
         """Facts for the unit tests; cuts the miniature workspace."""
         from text_to_ml.domains.tabular.miniature import facts
 
-        return facts(task, workspace)
+        return facts(task, workspace, plan or self.default_plan(task))
 
     def preload(self) -> Sequence[str]:
         """What generated tabular code imports most."""
@@ -72,6 +104,7 @@ class TabularDomain:
             "catboost",
             "text_to_ml.runtime.job",
             "text_to_ml.domains.tabular.protocol",
+            "text_to_ml.domains.tabular.synthetic_rules",
         )
 
 

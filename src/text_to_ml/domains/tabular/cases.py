@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from text_to_ml.domains.tabular.synthetic import Features, Outputs
+from text_to_ml.domains.tabular.synthetic import Features, Outputs, rows_of
 from text_to_ml.runtime.job import execute
-from text_to_ml.runtime.rules import Outcome, run_rules
+from text_to_ml.runtime.rules import run_rules
 from text_to_ml.runtime.workflow import encode, normalise
 
 
@@ -112,6 +112,16 @@ class PreparationCase:
         assert len(self.untouched) == 2
         return self.module.DataPreparation(**self.values)
 
+    @property
+    def ignored(self) -> list[str]:
+        """Raw columns that the plan says to ignore."""
+        return [name for name, kind in self.facts["plan"]["columns"].items() if kind == "ignore"]
+
+    @property
+    def most_features(self) -> int:
+        """The plan's upper bound of the number of prepared features."""
+        return int(self.facts["most_features"])
+
     @cached_property
     def untouched(self) -> tuple[pd.DataFrame, np.ndarray]:
         """Copies of `train` and `codes` made before anything was fitted."""
@@ -120,7 +130,25 @@ class PreparationCase:
     @cached_property
     def fitted(self) -> Any:
         """Fitted on `train`."""
-        return self.new().fit(self.train, self.codes)
+        new = self.new()
+        returned = new.fit(self.train, self.codes)
+        assert returned is new, f"fit: must return self, got {type(returned).__name__}"
+        return new
+
+    @cached_property
+    def prepared_train(self) -> pd.DataFrame:
+        """What `transform` gives for the training rows."""
+        return self.fitted.transform(self.train)
+
+    @cached_property
+    def prepared_one(self) -> pd.DataFrame:
+        """What `transform` gives for the first of the other rows alone."""
+        return self.fitted.transform(self.one)
+
+    @cached_property
+    def prepared_other(self) -> pd.DataFrame:
+        """What `transform` gives for the other rows."""
+        return self.fitted.transform(self.other)
 
     def fresh_module(self) -> Any:
         """The module executed anew."""
@@ -166,8 +194,11 @@ class PreparationCase:
             rows.append(
                 (absent, f"absent columns ({', '.join(map(str, set(base.columns) - set(absent.columns)))[:120]})")
             )
-        if text:
-            rows.append((base.assign(**dict.fromkeys(text, "never seen before")), "categories never seen in fit"))
+        coded = {n for n, kind in self.facts["plan"]["columns"].items() if kind == "category"}
+        unseen = {n: base[n].max() + 1_000 for n in numbers if n in coded}
+        if text or unseen:
+            unseen |= dict.fromkeys(text, "never seen before")
+            rows.append((base.assign(**unseen), "categories never seen in fit"))
         if numbers:
             rows.append((base.assign(**{c: base[c].astype("str") for c in numbers}), "numbers that arrive as text"))
         return rows
@@ -180,13 +211,22 @@ class PreparationCase:
 
 @dataclass
 class ModelingCase:
-    """A modeling module on synthetic features (paper: synthetic input data)."""
+    """A modeling module on synthetic features (paper: synthetic input data).
+
+    X, y, X_new: the data of a program D_n where there is one, else the protocol's own. ``data``: the protocol's own.
+    """
 
     module: Any
     setting: str
     values: dict[str, Any]
     data: Features
-    cache: dict[str, Any] = field(default_factory=dict)
+    X: pd.DataFrame
+    y: np.ndarray
+    X_new: pd.DataFrame
+    cache: dict[int, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.untouched = (self.X.copy(deep=True), self.y.copy(), self.X_new.copy(deep=True))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.data, name)
@@ -196,14 +236,13 @@ class ModelingCase:
         return self.module.build_model(n_features, n_outputs, seed=0, threads=1, **self.values)
 
     def fit(self, X: pd.DataFrame, y: np.ndarray) -> Any:
-        """Build and fit; the model of the case's own X and y is kept."""
-        own = X is self.data.X
-        if own and "model" in self.cache:
-            return self.cache["model"]
-        model = self.fit_again(X, y)
-        if own:
-            self.cache["model"] = model
-        return model
+        """Build and fit; models of the case's own frames are kept."""
+        if id(X) not in self.cache:
+            model = self.fit_again(X, y)
+            if not any(X is known for known in (self.X, self.data.X)):
+                return model
+            self.cache[id(X)] = model
+        return self.cache[id(X)]
 
     def fit_again(self, X: pd.DataFrame, y: np.ndarray) -> Any:
         """Build and fit anew."""
@@ -218,12 +257,20 @@ class ModelingCase:
 
 @dataclass
 class PostProcessingCase:
-    """A post-processing module on synthetic outputs (paper: synthetic output data)."""
+    """A post-processing module on synthetic outputs (paper: synthetic output data).
+
+    outputs, codes: of a program D_n where there is one, else the protocol's own. ``data``: the protocol's own.
+    """
 
     module: Any
     setting: str
     values: dict[str, Any]
     data: Outputs
+    outputs: np.ndarray
+    codes: np.ndarray
+
+    def __post_init__(self) -> None:
+        self.untouched = (self.outputs.copy(), self.codes.copy())
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.data, name)
@@ -232,30 +279,116 @@ class PostProcessingCase:
         """An unfitted post-processing at this setting."""
         return self.module.PostProcessing(list(self.data.classes), **self.values)
 
-    def fitted(self) -> Any:
+    def fit_again(self) -> Any:
         """Fitted on the case's outputs where it wants that."""
         post = self.new()
         if hasattr(post, "fit"):
-            returned = post.fit(self.data.outputs, self.data.codes)
+            returned = post.fit(self.outputs, self.codes)
             assert returned is post, f"fit: must return self, got {type(returned).__name__}"
         return post
 
+    @cached_property
+    def fitted(self) -> Any:
+        """Fitted once."""
+        return self.fit_again()
+
+
+@dataclass
+class SyntheticCase:
+    """A program for synthetic data (paper: D_n), and what the plan says of its form."""
+
+    module: Any
+    setting: str
+    facts: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """ "classification", "multilabel" or "regression"."""
+        return str(self.facts["kind"])
+
+    @property
+    def width(self) -> int:
+        """Columns of outputs: classes, labels or targets."""
+        return len(self.facts["classes"])
+
+    @property
+    def classes(self) -> int:
+        """Classes of y; 0 for regression."""
+        return {"classification": self.width, "multilabel": 2}.get(self.kind, 0)
+
+    @property
+    def many(self) -> int:
+        """Rows that are enough for every class."""
+        return rows_of(self.facts)
+
+    @cached_property
+    def _made(self) -> dict[tuple[str, int, int], tuple[Any, Any]]:
+        return {}
+
+    def features(self, rows: int, seed: int = 0) -> tuple[Any, Any]:
+        """(X, y) of `make_features`, made once."""
+        return self._make("make_features", rows, seed)
+
+    def outputs(self, rows: int, seed: int = 0) -> tuple[Any, Any]:
+        """(outputs, targets) of `make_outputs`, made once."""
+        return self._make("make_outputs", rows, seed)
+
+    def _make(self, name: str, rows: int, seed: int) -> tuple[Any, Any]:
+        key = (name, rows, seed)
+        if key not in self._made:
+            made = getattr(self.module, name)(rows, seed)
+            assert isinstance(made, tuple) and len(made) == 2, (
+                f"{name}({rows}, {seed}) must return a tuple of two, got {type(made).__name__}"
+            )
+            self._made[key] = made
+        return self._made[key]
+
+
+def cases_of(
+    stage: str, module: Any, source: str, settings: list[dict[str, Any]], facts: dict[str, Any], program: Any = None
+) -> list[Any]:
+    """One case for each setting; ``program``: a module D_n that makes the data of modeling and post-processing."""
+    named = [(s["label"], s["values"]) for s in settings]
+    if stage == "data_preparation":
+        return [PreparationCase(module, source, label, values, facts) for label, values in named]
+    if stage == "synthetic_data":
+        return [SyntheticCase(module, label, facts) for label, _ in named]
+    rows = rows_of(facts)
+    if stage == "modeling":
+        own = Features.make(facts)
+        X, y, X_new = own.X, own.y, own.X_new
+        if program is not None:
+            (X, y), (X_new, _) = program.make_features(rows, 0), program.make_features(17, 1)
+        return [ModelingCase(module, label, values, own, X, y, X_new) for label, values in named]
+    given = Outputs.make(facts)
+    outputs, codes = given.outputs, given.codes
+    if program is not None:
+        outputs, codes = program.make_outputs(rows, 0)
+    return [PostProcessingCase(module, label, values, given, outputs, codes) for label, values in named]
+
 
 def verify(payload: dict[str, Any]) -> dict[str, Any]:
-    """Job: run the unit tests of one module; {"outcomes": [...], "finished": True}."""
-    from text_to_ml.domains.tabular.protocol import RULES
+    """Job: run the unit tests of one module; {"outcomes": [...], "synthetic": "D_n" or "", "finished": True}.
 
-    stage, facts = payload["stage"], payload["facts"]
+    Rules with synthetic data run with D_1, then with D_2 and so on until one passes; the feedback is of the one with
+    which the module came furthest. All other rules run once, on the protocol's own data.
+    """
+    from text_to_ml.domains.tabular import DOMAIN
+
+    stage, facts, settings = payload["stage"], payload["facts"], payload["settings"]
     module = execute(payload["source"], payload["name"])
+    rules = DOMAIN.rules(stage)
+    programs = [(f"D_{i}", source) for i, source in enumerate(payload.get("synthetic", []), start=1)]
+    best, used, broken = [], "", 10**6
     cases: list[Any] = []
-    for setting in payload["settings"]:
-        label, values = setting["label"], setting["values"]
-        if stage == "data_preparation":
-            cases.append(PreparationCase(module, payload["source"], label, values, facts))
-        elif stage == "modeling":
-            cases.append(ModelingCase(module, label, values, Features.make(facts)))
-        else:
-            cases.append(PostProcessingCase(module, label, values, Outputs.make(facts)))
-    rules = [r for r in RULES if r.stage == stage]
-    outcomes: list[Outcome] = run_rules(rules, cases)
-    return {"outcomes": [vars(o) for o in outcomes], "finished": True}
+    for name, source in programs or [("", "")]:
+        program = execute(source, f"synthetic data {name}") if source else None
+        cases = cases_of(stage, module, payload["source"], settings, facts, program)
+        outcomes = run_rules([r for r in rules if r.synthetic], cases)
+        failures = sum(not o.passed for o in outcomes)
+        if failures < broken:
+            best, used, broken = outcomes, name, failures
+        if not failures:
+            break
+    best = best + run_rules([r for r in rules if not r.synthetic], cases)
+    return {"outcomes": [vars(o) for o in best], "synthetic": used, "finished": True}

@@ -13,18 +13,19 @@ from typing import Any
 import pandas as pd
 
 from text_to_ml.domains.tabular.checks import as_text
+from text_to_ml.plan import Plan
+from text_to_ml.program import to_json
 from text_to_ml.task.reading import read_table
 from text_to_ml.values import Reader, Task
 
 ENTITIES = 90
 
 
-def facts(task: Task, workspace: Path) -> dict[str, Any]:
+def facts(task: Task, workspace: Path, plan: Plan) -> dict[str, Any]:
     """Cut the miniature workspace and collect what the unit tests must know.
 
-    Keys: files, files_without_targets, targets, raw_columns, feature_columns, entities, rows, target_values, kind,
-    form,
-    classes (labels, or names of targets), ids, low, high, non_negative.
+    Keys: files, files_without_targets, targets, raw_columns, feature_columns, entities, rows, target_values, kind, form,
+    classes (labels, or names of targets), ids, low, high, non_negative, plan (as JSON), most_features.
     """
     full, bare = workspace / "with_targets", workspace / "without_targets"
     samples_table, labels_table = task.samples_table, task.labels_table
@@ -67,6 +68,8 @@ def facts(task: Task, workspace: Path) -> dict[str, Any]:
         "low": [float(every[c].min()) for c in task.targets] if not classification else 0.0,
         "high": [float(every[c].max()) for c in task.targets] if not classification else 0.0,
         "non_negative": bool(not classification and (every.min() >= 0).all()),
+        "plan": to_json(plan),
+        "most_features": plan.tensor("features").dimensions[1].high,
     }
 
 

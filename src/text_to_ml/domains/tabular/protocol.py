@@ -90,11 +90,11 @@ def transform_gives_finite_float_columns(c: PreparationCase) -> None:
     """`transform` returns a DataFrame with one row per entity in order of first appearance, the index naming the
     entity, unique string column names, every column float64, no missing and no infinite value. `fit` returns self.
     """
-    fitted = c.new()
-    returned = fitted.fit(c.train, c.codes)
-    assert returned is fitted, f"fit: must return self, got {type(returned).__name__}"
-    check_frame(fitted.transform(c.train), c.train, "transform of the training rows")
-    check_frame(fitted.transform(c.other), c.other, "transform of new rows")
+    check_frame(c.prepared_train, c.train, "transform of the training rows")
+    check_frame(c.prepared_other, c.other, "transform of new rows")
+    assert c.prepared_train.shape[1] <= c.most_features, (
+        f"transform gives {c.prepared_train.shape[1]} columns; the plan allows at most {c.most_features}"
+    )
 
 
 @rule(PREPARATION, RULES)
@@ -103,16 +103,16 @@ def fit_is_deterministic_and_needs_no_load_before_it(c: PreparationCase) -> None
     `transform` use what they are given and nothing that was left in a global."""
     module = c.fresh_module()
     again = module.DataPreparation(**c.values).fit(c.train, c.codes)
-    check_same(again.transform(c.other), c.fitted.transform(c.other), "when fitted again without load")
+    check_same(again.transform(c.other), c.prepared_other, "when fitted again without load")
 
 
 @rule(PREPARATION, RULES)
 def transform_has_the_same_columns_for_any_rows(c: PreparationCase) -> None:
     """`transform` gives the same columns in the same order whatever the rows are: the training rows, new rows, one
     row."""
-    expected = list(c.fitted.transform(c.train).columns)
-    for rows, what in ((c.other, "new rows"), (c.one, "a single row")):
-        got = list(c.fitted.transform(rows).columns)
+    expected = list(c.prepared_train.columns)
+    for result, what in ((c.prepared_other, "new rows"), (c.prepared_one, "a single row")):
+        got = list(result.columns)
         assert got == expected, (
             f"transform of {what}: columns must be {expected[:6]}…, got {got[:6]}… ({len(got)} columns)"
         )
@@ -122,9 +122,8 @@ def transform_has_the_same_columns_for_any_rows(c: PreparationCase) -> None:
 def transform_of_a_row_does_not_depend_on_its_neighbours(c: PreparationCase) -> None:
     """The output of an entity depends on its own rows alone: transformed alone, among others, or in another order, it
     is the same. No statistic of the rows being transformed is used; statistics are learnt in `fit`."""
-    whole = c.fitted.transform(c.other)
-    alone = c.fitted.transform(c.one)
-    check_same(alone, whole.iloc[:1], "for a single row, compared with the same row among others")
+    whole = c.prepared_other
+    check_same(c.prepared_one, whole.iloc[:1], "for a single row, compared with the same row among others")
     half = c.take(c.other, slice(None, None, 2))
     check_same(c.fitted.transform(half), whole.iloc[::2], "for every second row, compared with the same rows among all")
     backwards = c.take(c.other, slice(None, None, -1))
@@ -138,9 +137,20 @@ def transform_does_not_know_training_rows_by_name(c: PreparationCase) -> None:
     renamed = c.rename(c.train)
     check_same(
         c.fitted.transform(renamed).reset_index(drop=True),
-        c.fitted.transform(c.train).reset_index(drop=True),
+        c.prepared_train.reset_index(drop=True),
         "for the training rows under other identifiers",
     )
+
+
+@rule(PREPARATION, RULES)
+def ignored_columns_do_not_matter(c: PreparationCase) -> None:
+    """Columns that the plan ignores do not influence the output: with their values shuffled over the rows it is the
+    same."""
+    order = np.random.default_rng(0).permutation(len(c.other))
+    for name in c.ignored:
+        if name in c.other.columns:
+            shuffled = c.other.assign(**{name: c.other[name].array[order]})
+            check_same(c.fitted.transform(shuffled), c.prepared_other, f"when {name!r}, an ignored column, is shuffled")
 
 
 @rule(PREPARATION, RULES)
@@ -184,7 +194,7 @@ def preparation_leaves_its_input_alone(c: PreparationCase) -> None:
 def prepared_columns_carry_information(c: PreparationCase) -> None:
     """The prepared columns differ between rows: at least one column is not constant, and different rows get different
     outputs."""
-    values = c.fitted.transform(c.train).to_numpy(dtype=float)
+    values = c.prepared_train.to_numpy(dtype=float)
     assert values.shape[1] > 0, "transform returned no column"
     assert (np.ptp(values, axis=0) > 0).any(), "every prepared column is constant over the training rows"
 
@@ -192,7 +202,7 @@ def prepared_columns_carry_information(c: PreparationCase) -> None:
 # ------------------------------------------------------------------------------------------------------ modeling
 
 
-@rule(MODELING, RULES, every_setting=True)
+@rule(MODELING, RULES, every_setting=True, synthetic=True)
 def model_fits_and_predicts(c: ModelingCase) -> None:
     """`build_model(n_features, n_outputs, seed=…, threads=…)` returns an estimator that fits and predicts at the low
     end, the middle and the high end of each hyperparameter. Classification: `predict_proba` gives (rows,
@@ -200,17 +210,24 @@ def model_fits_and_predicts(c: ModelingCase) -> None:
     check_outputs(c, c.outputs(c.fit(c.X, c.y), c.X_new), len(c.X_new), "")
 
 
+@rule(MODELING, RULES, synthetic=True)
+def model_leaves_its_input_alone(c: ModelingCase) -> None:
+    """`fit` and prediction change neither X nor y in place."""
+    c.outputs(c.fit(c.X, c.y), c.X_new)
+    X, y, new = c.untouched
+    changed = [n for n, same in (("X", X.equals(c.X)), ("y", np.array_equal(y, c.y))) if not same]
+    assert not changed, f"fit changed {' and '.join(changed)} in place; work on a copy"
+    assert new.equals(c.X_new), "prediction changed X in place; work on a copy"
+
+
 @rule(MODELING, RULES)
 def model_works_on_one_feature_and_few_rows(c: ModelingCase) -> None:
-    """The model works for one feature and for few rows (12), and changes neither X nor y in place."""
+    """The model works for one feature and for few rows (12)."""
     for X, y, what in c.small:
-        own_X, own_y = X.copy(deep=True), y.copy()
         try:
-            outputs = c.outputs(c.fit(own_X, own_y), own_X)
+            outputs = c.outputs(c.fit(X, y), X)
         except Exception as error:
             raise AssertionError(f"with {what}: {type(error).__name__}: {error}") from error
-        unchanged = own_X.equals(X) and np.array_equal(own_y, y)
-        assert unchanged, "the model changed X or y in place; work on a copy"
         check_outputs(c, outputs, len(X), f" with {what}")
 
 
@@ -231,7 +248,7 @@ def model_is_not_worse_than_chance_on_an_easy_problem(c: ModelingCase) -> None:
     )
 
 
-@rule(MODELING, RULES)
+@rule(MODELING, RULES, synthetic=True)
 def model_predicts_each_row_by_itself(c: ModelingCase) -> None:
     """A prediction depends on its own row alone: one row predicted alone, or the rows in reverse, give the same
     predictions."""
@@ -247,7 +264,7 @@ def model_predicts_each_row_by_itself(c: ModelingCase) -> None:
         )
 
 
-@rule(MODELING, RULES)
+@rule(MODELING, RULES, synthetic=True)
 def model_is_deterministic(c: ModelingCase) -> None:
     """With the same seed the same data gives the same predictions."""
     first, second = c.outputs(c.fit(c.X, c.y), c.X_new), c.outputs(c.fit_again(c.X, c.y), c.X_new)
@@ -260,18 +277,18 @@ def model_is_deterministic(c: ModelingCase) -> None:
 def model_takes_unseen_category_codes(c: ModelingCase) -> None:
     """Prediction works for codes of `cat__` columns that were not there in training, and for values far outside the
     range."""
-    outputs = c.outputs(c.fit(c.X, c.y), c.far_X)
+    outputs = c.outputs(c.fit(c.data.X, c.data.y), c.far_X)
     check_outputs(c, outputs, len(c.far_X), " on unseen category codes")
 
 
 # ----------------------------------------------------------------------------------------------- post-processing
 
 
-@rule(POST_PROCESSING, RULES, every_setting=True)
+@rule(POST_PROCESSING, RULES, every_setting=True, synthetic=True)
 def predictions_have_the_form_of_the_task(c: PostProcessingCase) -> None:
     """`transform(outputs)` returns one prediction per row in the form that the metric scores (labels of the user, class
     probabilities that sum to 1, finite values, or rankings without doubles), also for a single row."""
-    post = c.fitted()
+    post = c.fitted
     for outputs in (c.outputs, c.outputs[:1]):
         check_predictions(c, post.transform(outputs), len(outputs))
 
@@ -296,10 +313,10 @@ def confident_outputs_are_followed(c: PostProcessingCase) -> None:
     )
 
 
-@rule(POST_PROCESSING, RULES)
+@rule(POST_PROCESSING, RULES, synthetic=True)
 def prediction_of_a_row_does_not_depend_on_its_neighbours(c: PostProcessingCase) -> None:
     """A prediction depends on its own outputs alone: a single row, or the rows in reverse, give the same predictions."""
-    post = c.fitted()
+    post = c.fitted
     whole = np.asarray(post.transform(c.outputs))
     for rows, expected, what in (
         (c.outputs[1:2], whole[1:2], "a single row"),
@@ -325,12 +342,12 @@ def post_processing_survives_extremes(c: PostProcessingCase) -> None:
         check_predictions(c, predictions, len(outputs))
 
 
-@rule(POST_PROCESSING, RULES)
+@rule(POST_PROCESSING, RULES, synthetic=True)
 def post_processing_is_deterministic_and_leaves_its_input_alone(c: PostProcessingCase) -> None:
     """Fitted twice it predicts the same, and it does not change the outputs or targets it is given."""
-    outputs, targets = c.outputs.copy(), c.codes.copy()
-    first = np.asarray(c.fitted().transform(c.outputs))
-    second = np.asarray(c.fitted().transform(c.outputs))
+    outputs, targets = c.untouched
+    first = np.asarray(c.fitted.transform(c.outputs))
+    second = np.asarray(c.fit_again().transform(c.outputs))
     assert np.array_equal(first, second), "two fits on the same outputs predict differently"
     assert np.array_equal(outputs, c.outputs) and np.array_equal(targets, c.codes), (
         "outputs or targets were changed in place"

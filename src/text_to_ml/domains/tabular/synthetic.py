@@ -14,6 +14,11 @@ import pandas as pd
 ROWS = 80
 
 
+def rows_of(facts: dict[str, Any]) -> int:
+    """Rows of synthetic data: enough for 8 of each class."""
+    return max(ROWS, 8 * len(facts["classes"])) if facts["kind"] == "classification" else ROWS
+
+
 @dataclass(frozen=True)
 class Features:
     """Features X (float64 frames, with `cat__` columns) and targets y; classes 0..n_outputs-1, or floats."""
@@ -34,7 +39,7 @@ class Features:
         random = np.random.default_rng(0)
         regression = facts["kind"] == "regression"
         n_outputs = 1 if regression else (len(facts["classes"]) if facts["kind"] == "classification" else 2)
-        rows = max(ROWS, 4 * n_outputs)
+        rows = rows_of(facts)
         X = frame(random, rows)
         y = cls._targets(random, X, n_outputs, regression, facts)
         far = frame(random, 10) * 50
