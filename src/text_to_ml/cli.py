@@ -34,6 +34,7 @@ BaseUrl = Annotated[str | None, typer.Option(help="Address of an OpenAI-compatib
 MaxCost = Annotated[float | None, typer.Option(help="Stop asking the language model at so many dollars.")]
 MaxTokens = Annotated[int | None, typer.Option(help="Stop asking the language model at so many tokens.")]
 Price = Annotated[tuple[float, float] | None, typer.Option(help="Dollars per million input and output tokens.")]
+Timeout = Annotated[float | None, typer.Option(help="Seconds for one reply of the language model (default: 180).")]
 Record = Annotated[Path | None, typer.Option(help="Append all replies to this file, for --model replay:FILE.")]
 Evaluations = Annotated[int | None, typer.Option(help="Stop after so many full evaluations, all in all.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON at the end, nothing else.")]
@@ -59,6 +60,7 @@ def run(
     max_cost: MaxCost = None,
     max_tokens: MaxTokens = None,
     price: Price = None,
+    timeout: Timeout = None,
     candidates: Annotated[int | None, typer.Option(help="Methods asked for per stage (default: 5).")] = None,
     attempts: Annotated[int | None, typer.Option(help="Attempts at one module, at most (default: 30).")] = None,
     share: Annotated[str | None, typer.Option(help="What a language model sees: names, summary, rows.")] = None,
@@ -74,7 +76,7 @@ def run(
     """Turn a described task into one optimised program."""
     work(
         as_json, task=task, workspace=workspace, model=model, base_url=base_url, out=out, time=time, evaluations=evaluations,
-        max_cost=max_cost, max_tokens=max_tokens, price=price, candidates=candidates, attempts=attempts, share=share,
+        max_cost=max_cost, max_tokens=max_tokens, price=price, timeout=timeout, candidates=candidates, attempts=attempts, share=share,
         prompts=prompts, record=record, strategy=strategy, workers=workers, seed=seed,
         sandbox="none" if no_sandbox else None, resume=resume,
     )  # fmt: skip
@@ -138,13 +140,14 @@ def resume(
     max_cost: MaxCost = None,
     max_tokens: MaxTokens = None,
     price: Price = None,
+    timeout: Timeout = None,
     record: Record = None,
     as_json: AsJson = False,
 ) -> None:
     """Continue a run; finished trials are kept, edited modules are taken up."""
     work(
         as_json, resume=run, time=time, evaluations=evaluations, lock=lock or (), model=model, base_url=base_url,
-        max_cost=max_cost, max_tokens=max_tokens, price=price, record=record,
+        max_cost=max_cost, max_tokens=max_tokens, price=price, timeout=timeout, record=record,
     )  # fmt: skip
 
 

@@ -43,6 +43,7 @@ class Options:
 
     candidates  methods asked for per stage, 1 to 20      attempts  at one module before its candidate is dropped
     prompts     a folder whose files replace prompts      record    a file that replies are appended to
+    timeout     seconds for one reply
     """
 
     model: str = BUILTIN
@@ -59,6 +60,7 @@ class Options:
     price: tuple[float, float] | None = None
     record: str | None = None
     prompts: str | None = None
+    timeout: float = 180.0
     candidates: int = 5
     attempts: int = 30
 
@@ -117,6 +119,7 @@ class Options:
             max_cost=self.max_cost,
             max_tokens=self.max_tokens,
             price=None if self.price is None else (self.price[0], self.price[1]),
+            timeout=self.timeout,
             record=self.record,
             spent=spent,
         )

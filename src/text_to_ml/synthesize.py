@@ -30,6 +30,7 @@ def synthesize(
     max_cost: float | None = None,
     max_tokens: int | None = None,
     price: tuple[float, float] | None = None,
+    timeout: float | None = None,
     candidates: int | None = None,
     attempts: int | None = None,
     share: str | None = None,
@@ -49,14 +50,14 @@ def synthesize(
     ``task``: a Markdown file, a folder holding task.md, or plain words with ``workspace``. ``model``: "builtin", or
     "provider:name" of a language model, with ``base_url`` for any OpenAI-compatible server. ``time``: seconds, or "60s",
     "10m"; where ``evaluations`` is not given either, 60 s (built in) or 30 evaluations (language model). ``max_cost``: US
-    dollars, ``price``: dollars per million input and output tokens. ``share``: what a language model sees of the data: names,
+    dollars, ``price``: dollars per million input and output tokens, ``timeout``: seconds for one reply. ``share``: what a language model sees of the data: names,
     summary or rows. ``resume``: the folder of an interrupted run; ``lock``: its modules to search around, as "stage/name". Raises
     `TextToMLError` for what cannot be used. Setting ``stop`` ends the search; the best program so far is handed over.
     """
     began = clock.monotonic()
     given = {
         "model": model, "base_url": base_url, "time": time, "evaluations": evaluations, "max_cost": max_cost,
-        "max_tokens": max_tokens, "price": price, "candidates": candidates, "attempts": attempts, "share": share,
+        "max_tokens": max_tokens, "price": price, "timeout": timeout, "candidates": candidates, "attempts": attempts, "share": share,
         "prompts": None if prompts is None else str(prompts), "record": None if record is None else str(record),
         "strategy": strategy, "workers": workers, "seed": seed, "sandbox": sandbox,
     }  # fmt: skip
