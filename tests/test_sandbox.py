@@ -14,7 +14,7 @@ import pytest
 from text_to_ml.errors import OptionError, SandboxError
 from text_to_ml.sandbox import describe, open_sandbox
 from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Sandbox, Status
-from text_to_ml.synthesize import synthesize
+from text_to_ml.synthesis import synthesize
 
 from .conftest import KIND, ROOT
 

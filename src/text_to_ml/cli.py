@@ -86,7 +86,7 @@ def work(as_json: bool, **given: Any) -> None:
     """Run or resume with progress, and print what came of it."""
     from text_to_ml.progress import Progress
     from text_to_ml.report.text import closing
-    from text_to_ml.synthesize import synthesize
+    from text_to_ml.synthesis import synthesize
 
     stop = stop_on_interrupt()
     with Progress(quiet=as_json) as progress:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from text_to_ml.errors import LLMError
+from text_to_ml.errors import LLMError, ReplayMiss
 from text_to_ml.plan import Plan
 from text_to_ml.program import Candidate, Module, module_from_json, to_json
 from text_to_ml.store import RunFolder
@@ -161,6 +161,8 @@ class Generator:
                 earlier=earlier,
                 cap=self.cap,
             )
+        except ReplayMiss:
+            raise
         except LLMError as error:
             postponed = str(error)
             outcome = Outcome("", no_code(postponed), len(attempts_at(self.store, place)))
@@ -249,6 +251,8 @@ def synthetic_programs(
     for future in futures:
         try:
             found.append(future.result())
+        except ReplayMiss:
+            raise
         except LLMError as error:
             store.append("fallback", {"what": SYNTHETIC, "reason": str(error)})
     return [source for source in found if source]

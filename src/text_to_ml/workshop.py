@@ -17,13 +17,14 @@ from typing import Any, TypeVar
 from text_to_ml.assemble import Setting
 from text_to_ml.domains.base import get_domain
 from text_to_ml.domains.tabular.miniature import kind
-from text_to_ml.errors import LLMError, LLMUnreachable
+from text_to_ml.errors import LLMError, LLMRejected, LLMUnreachable, ReplayMiss
 from text_to_ml.generate import Generator, synthetic_programs
 from text_to_ml.llm import open_llm
-from text_to_ml.llm.base import Reply, Request
+from text_to_ml.llm.base import LLM, Reply, Request
+from text_to_ml.llm.fuse import Fuse
 from text_to_ml.metrics.custom import GENERATED
 from text_to_ml.plan import Plan, plan_from_json
-from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Module, SearchSpace, space_from_json, to_json
+from text_to_ml.program import SearchSpace, space_from_json, to_json
 from text_to_ml.prompts import Prompts
 from text_to_ml.run import TRIALS, trials_of
 from text_to_ml.sandbox import open_sandbox
@@ -36,13 +37,14 @@ from text_to_ml.search.study import Budget, Study, Trial
 from text_to_ml.start import BUILTIN, Options, metric_of, split_of
 from text_to_ml.store import RunFolder
 from text_to_ml.task.understand import understand
+from text_to_ml.tryout import Tryout
 from text_to_ml.values import Task
-from text_to_ml.verify import Failure, Verifier, passes_folder, rule_sentences
+from text_to_ml.verify import Verifier, passes_folder, rule_sentences
 from text_to_ml.write_metric import write_metric
 from text_to_ml.writers.base import Writer
 from text_to_ml.writers.catalogue import CatalogueWriter
 from text_to_ml.writers.language_model import VERSIONS, LanguageModelWriter
-from text_to_ml.writers.privacy import Redactor, error_without_values
+from text_to_ml.writers.privacy import Redactor
 
 T = TypeVar("T")
 PATIENCE = 0.4
@@ -66,6 +68,7 @@ class Workshop:
             options.sandbox, preload=self.domain.preload(), readable=list(task.files.values()), writable=[self.work]
         )
         self.builtin = CatalogueWriter()
+        self.redact: Callable[[str], str] = str
         self.llm = None if options.model == BUILTIN else self._open_llm()
         metric = metric_of(task)
         if Path(task.metric).name == GENERATED:
@@ -87,7 +90,7 @@ class Workshop:
 
     # ------------------------------------------------------------------------------------------------ who writes
 
-    def _open_llm(self) -> Any:
+    def _open_llm(self) -> LLM:
         calls = [e.payload for e in self.store.events("llm_call")]
         tokens = sum((c["input_tokens"] or 0) + (c["output_tokens"] or 0) for c in calls if not c["cached"])
         cost = sum(c["cost_usd"] or 0.0 for c in calls if not c["cached"])
@@ -109,7 +112,7 @@ class Workshop:
         def wait(purpose: str, seconds: float, reason: str) -> None:
             self.store.append("llm_wait", {"purpose": purpose, "seconds": round(seconds, 1), "reason": reason})
 
-        return open_llm(self.options.llm((tokens, cost)), on_wait=wait, on_reply=keep, stop=self.stop)
+        return Fuse(open_llm(self.options.llm((tokens, cost)), on_wait=wait, on_reply=keep, stop=self.stop), self.stop)
 
     def _language_model_writer(self) -> LanguageModelWriter:
         assert self.llm is not None
@@ -125,13 +128,18 @@ class Workshop:
         )
 
     def ask(self, what: str, question: Callable[[], T], instead: Callable[[], T]) -> T:
-        """The writer's answer, or the built-in writer's where a language model gives none in time; that is recorded."""
+        """The writer's answer, or the built-in writer's where a language model gives none in time; that is recorded.
+
+        Raises what only the user can mend: a refused key or model (`LLMRejected`), a `ReplayMiss`.
+        """
         if self.llm is None:
             return question()
         left = self.budget.left()
         pool = ThreadPoolExecutor(1, thread_name_prefix="ask")
         try:
             return pool.submit(question).result(timeout=None if left == float("inf") else max(1.0, PATIENCE * left))
+        except (LLMRejected, ReplayMiss):
+            raise
         except NotYet:
             error: LLMError = LLMUnreachable(
                 f"{self.options.model}: gave no {what} within {PATIENCE:.0%} of the time limit."
@@ -152,27 +160,31 @@ class Workshop:
 
     # ------------------------------------------------------------------------------------- what the method is given
 
-    def space(self) -> SearchSpace:
-        """S: the writer's search space, with the built-in candidates in reserve where a language model wrote it."""
+    def outline(self) -> tuple[SearchSpace, Plan]:
+        """S and P, asked for at the same time."""
+        with ThreadPoolExecutor(2, thread_name_prefix="outline") as pool:
+            space, plan = pool.submit(self._space), pool.submit(self._plan)
+        return space.result(), plan.result()
+
+    def _space(self) -> SearchSpace:
+        """The writer's search space, with the built-in candidates in reserve where a language model wrote it."""
         recorded = self.store.last("space")
         if recorded is not None:
             return space_from_json(recorded.payload)
 
         def written() -> SearchSpace:
-            own, reserve = self.writer.space(self.task), self.builtin.reserve(self.task)
-            return SearchSpace((*own.candidates, *reserve.candidates), (*reserve.portfolio, *own.portfolio))
+            space = self.writer.space(self.task)
+            if self.writer is self.builtin:
+                return space
+            reserve = self.builtin.reserve(self.task)
+            return SearchSpace((*space.candidates, *reserve.candidates), (*reserve.portfolio, *space.portfolio))
 
-        builtin = self.llm is None
-        space = self.ask(
-            "search space",
-            (lambda: self.builtin.space(self.task)) if builtin else written,
-            lambda: self.builtin.space(self.task),
-        )
+        space = self.ask("search space", written, lambda: self.builtin.space(self.task))
         self.store.append("space", to_json(space))
         return space
 
-    def plan(self) -> Plan:
-        """P: the writer's plan, or the domain's own."""
+    def _plan(self) -> Plan:
+        """The writer's plan, or the domain's own."""
         recorded = self.store.last("plan")
         if recorded is not None:
             return plan_from_json(recorded.payload)
@@ -180,13 +192,14 @@ class Workshop:
         self.store.append("plan", to_json(plan))
         return plan
 
-    def verifier(self, plan: Plan) -> Verifier:
-        """The unit tests {E}: built from plan and protocol, on a miniature workspace and verified synthetic data."""
+    def verifier(self, space: SearchSpace, plan: Plan) -> Verifier:
+        """The unit tests {E}: built from plan and protocol, on a miniature workspace and verified synthetic data, which a language
+        model is asked for only where the space has candidates of its own."""
         facts = self.domain.facts(self.task, self.work / "miniature", plan)
         verifier = Verifier(self.domain, facts, self.box, self.work / "tests", passes=passes_folder())
         self.redact = Redactor(self.task, self.options.share, facts["files"])
-        if self.llm is not None:
-            verifier.synthetic = tuple(self.ask("synthetic data", lambda: self._synthetic(verifier, plan), lambda: []))
+        if self.llm is not None and any(c.writer == self.writer.name for c in space.candidates):
+            verifier.synthetic = tuple(self.ask("synthetic data", lambda: self._synthetic(verifier, plan), list))
         return verifier
 
     def _builtin_verifier(self) -> Verifier:
@@ -237,50 +250,6 @@ class Workshop:
 
     def _record(self, trial: Trial) -> None:
         self.store.append("trial", asdict(trial))
-
-
-class Tryout:
-    """The last test of a module: assembled with verified modules of the built-in writer, it must run on the task's own data
-    (paper, section 6.3)."""
-
-    def __init__(self, evaluator: Evaluator, builtin: CatalogueWriter, task: Task, plan: Plan, share: str) -> None:
-        self.evaluator = evaluator
-        self.builtin = builtin
-        self.task = task
-        self.plan = plan
-        self.share = share
-        self._lock = threading.Lock()
-        self._partners: tuple[Configuration, dict[Any, Module]] | None = None
-
-    def partners(self) -> tuple[Configuration, dict[Any, Module]]:
-        """A configuration of built-in candidates, and its modules."""
-        with self._lock:
-            if self._partners is None:
-                reserve = self.builtin.reserve(self.task)
-                chosen = reserve.portfolio[-1]
-                modules = {}
-                for stage, choice in chosen.choices.items():
-                    candidate = reserve.find(stage, choice.candidate)
-                    text = self.builtin.write(self.task, self.plan, candidate, (), 1)
-                    assert text is not None
-                    modules[stage] = Module(stage, candidate.name, text.source, self.builtin.name)
-                self._partners = chosen, modules
-            return self._partners
-
-    def __call__(self, module: Module, candidate: Candidate) -> Failure | None:
-        """Run it once at its defaults."""
-        if candidate.writer == self.builtin.name:
-            return None
-        partners, modules = self.partners()
-        choices = {s: partners.choices[s] for s in STAGES} | {
-            candidate.stage: Choice(candidate.name, candidate.defaults())
-        }
-        name = f"tryout-{candidate.stage}-{candidate.name}-{module.digest[:8]}"
-        result = self.evaluator.try_once({**modules, candidate.stage: module}, Configuration(choices), name=name)
-        if result.score is not None:
-            return None
-        sentence = "Assembled with verified modules of the other stages, the program runs on the task's own data."
-        return Failure("program_runs_on_the_data", sentence, error_without_values(result.error, self.share))
 
 
 def trial_seconds(seconds: float | None) -> float:

@@ -5,6 +5,7 @@ Runs inside the sandbox. Docstring = the sentence in the prompt; body = the unit
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from functools import cached_property
@@ -116,7 +117,7 @@ def score_gets_worse_with_worse_predictions(c: MetricCase) -> None:
     scores = [c.score(c.predictions(noise)) for noise in NOISE]
     sign = 1 if c.module.direction == "minimize" else -1
     tolerance = 0.05 * abs(scores[-1] - scores[0])
-    ordered = all(sign * b >= sign * a - tolerance for a, b in zip(scores, scores[1:], strict=False))
+    ordered = all(sign * b >= sign * a - tolerance for a, b in itertools.pairwise(scores))
     shown = ", ".join(f"{n:.0%} wrong: {s:.5g}" for n, s in zip(NOISE, scores, strict=True))
     assert ordered, f"with direction {c.module.direction!r} the scores must get worse step by step, got {shown}"
 

@@ -89,9 +89,8 @@ def synthesize(
 
 def search(shop: Workshop, budget: Budget, lock: Sequence[str] = ()) -> HandedOver:
     """Algorithm 2 on an open run folder: search space, plan and unit tests, modules when wanted, trials, finalists, hand-over."""
-    space = shop.space()
-    plan = shop.plan()
-    verifier = shop.verifier(plan)
+    space, plan = shop.outline()
+    verifier = shop.verifier(space, plan)
     locked = take_edits(shop.store, space, verifier, lock)
     study = shop.study(space, shop.generator(plan, verifier), locked)
     try:
