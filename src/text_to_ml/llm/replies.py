@@ -14,6 +14,7 @@ import warnings
 from dataclasses import dataclass
 
 from text_to_ml.errors import LLMReplyError
+from text_to_ml.syntax import parse
 
 PYTHON = ("python", "py", "python3", "py3", "python-repl")
 _THOUGHTS = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
@@ -121,7 +122,7 @@ def parsed(text: str) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(text)
+            return parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
