@@ -85,7 +85,7 @@ class Adapter:
 
         client = self._client
         settings: Any = {"max_tokens": request.max_output_tokens, **client.settings}
-        parameters = ModelRequestParameters(**mode(request, rung))
+        parameters = ModelRequestParameters(**mode(request, rung, self._masks))
         noted: list[str] = []
         last_body.set(noted)
         failure: LLMError
@@ -105,8 +105,11 @@ class Adapter:
 
     def _spelled_out(self, rung: str | None) -> bool:
         """Whether the schema goes into the prompt: a server that only masks tokens does not show it to the model."""
-        masks = self._where.compatible or self._where.provider.name == "ollama"
-        return rung == PROMPTED or (rung == NATIVE and masks)
+        return rung == PROMPTED or (rung == NATIVE and self._masks)
+
+    @property
+    def _masks(self) -> bool:
+        return self._where.compatible or self._where.provider.name == "ollama"
 
     def _reply(self, response: Any, request: Request, seconds: float) -> Reply:
         text = spoken(response)
@@ -164,19 +167,36 @@ def conversation(request: Request, spelled_out: bool) -> list[Any]:
     return messages
 
 
-def mode(request: Request, rung: str | None) -> dict[str, Any]:
-    """pydantic-ai's parameters for one way of asking for JSON."""
+def mode(request: Request, rung: str | None, masks: bool) -> dict[str, Any]:
+    """pydantic-ai's parameters for one way of asking for JSON.
+
+    Not strict where the server masks tokens or an object is open: a strict schema is closed on its way, and a model
+    could then answer an open object with nothing but {}.
+    """
     if request.schema is None or rung in (None, PROMPTED):
         return {"output_mode": "text", "allow_text_output": True}
     schema = json.loads(json.dumps(dict(request.schema)))
+    strict = False if masks or has_open_object(schema) else None
     if rung == NATIVE:
         from pydantic_ai.output import OutputObjectDefinition
 
-        return {"output_mode": "native", "output_object": OutputObjectDefinition(json_schema=schema, name=ANSWER)}
+        wanted = OutputObjectDefinition(json_schema=schema, name=ANSWER, strict=strict)
+        return {"output_mode": "native", "output_object": wanted}
     from pydantic_ai.tools import ToolDefinition
 
-    tool = ToolDefinition(name=ANSWER, description="Give the answer.", parameters_json_schema=schema)
+    tool = ToolDefinition(name=ANSWER, description="Give the answer.", parameters_json_schema=schema, strict=strict)
     return {"output_mode": TOOL, "output_tools": [tool], "allow_text_output": False}
+
+
+def has_open_object(schema: Any) -> bool:
+    """Whether a schema allows keys that it does not name, anywhere."""
+    if isinstance(schema, list):
+        return any(has_open_object(part) for part in schema)
+    if not isinstance(schema, dict):
+        return False
+    if schema.get("type") == "object" and ("properties" not in schema or schema.get("additionalProperties")):
+        return True
+    return any(has_open_object(part) for part in schema.values())
 
 
 def spoken(response: Any) -> str:

@@ -75,6 +75,7 @@ class Cached:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.touch(mode=0o600)
             connection = sqlite3.connect(path, check_same_thread=False, timeout=30)
+            connection.execute("PRAGMA synchronous = NORMAL")
             with connection:
                 connection.execute(f"CREATE TABLE IF NOT EXISTS replies ({COLUMNS})")
             return connection

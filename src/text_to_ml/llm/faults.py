@@ -17,7 +17,7 @@ TRANSIENT = (408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 52
 MODE_WORDS = re.compile(
     r"response_format|json_schema|json_object|json schema|structured output|guided|grammar|tool|function", re.I
 )
-MODE_STATUS = (400, 404, 405, 415, 422, 501)
+MODE_STATUS = (400, 405, 415, 422, 501)
 LONGEST = 300
 
 
@@ -52,6 +52,10 @@ def translate(error: BaseException, where: Route, seconds: float, body: str = ""
         return LLMRejected(text(f"{label}: {shorten(str(error))}"))
     if "credential" in f"{type(error).__name__} {error}".lower():
         return LLMRejected(text(f"{label}: {shorten(str(error))}. Set the provider's key in the environment."))
+    if body:  # the library stumbled over an answer that came
+        return LLMReplyError(
+            text(f"{label}: {no_completion(error, where, body)}"), transient=True, charged=(None, None)
+        )
     return LLMUnreachable(text(f"{label}: {type(error).__name__}: {shorten(str(error))}"))
 
 

@@ -151,7 +151,7 @@ def _cut_at_limit(completion: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Seen:
-    """One request that the server got."""
+    """One request that the server got; names of headers in lower case."""
 
     path: str
     headers: Mapping[str, str]
@@ -179,6 +179,7 @@ class ScriptedServer:
         self.models = models
         self.key = key
         self.requests: list[Seen] = []
+        self.connections = 0
         self._answer = answer
         self._taken = 0
         self._lock = threading.Lock()
@@ -219,6 +220,11 @@ class ScriptedServer:
         """Keep a request."""
         with self._lock:
             self.requests.append(seen)
+
+    def connected(self) -> None:
+        """Count a connection."""
+        with self._lock:
+            self.connections += 1
 
     def answer(self, body: dict[str, Any]) -> Fault:
         """What is sent for a request."""
@@ -265,6 +271,11 @@ class _Handler(BaseHTTPRequestHandler):
     def script(self) -> ScriptedServer:
         return self.server.script  # type: ignore[attr-defined]
 
+    def setup(self) -> None:
+        """A new connection."""
+        super().setup()
+        self.script.connected()
+
     def handle_one_request(self) -> None:
         """One request; a connection that the other side reset is only over."""
         try:
@@ -276,7 +287,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing is printed."""
 
     def do_GET(self) -> None:
-        self.script.saw(Seen(self.path, dict(self.headers), {}))
+        self.script.saw(Seen(self.path, {name.lower(): value for name, value in self.headers.items()}, {}))
         if self.path != "/v1/models" or self.script.models is None:
             self.send(Fault(404, {"error": {"message": f"no {self.path} here"}}))
             return
@@ -288,7 +299,7 @@ class _Handler(BaseHTTPRequestHandler):
             body = json.loads(raw)
         except ValueError:
             body = {}
-        self.script.saw(Seen(self.path, dict(self.headers), body))
+        self.script.saw(Seen(self.path, {name.lower(): value for name, value in self.headers.items()}, body))
         if self.path != "/v1/chat/completions":
             self.send(Fault(404, {"error": {"message": f"no {self.path} here"}}))
         elif self.script.key is not None and self.headers.get("Authorization") != f"Bearer {self.script.key}":

@@ -20,6 +20,8 @@ from text_to_ml.llm.base import LLM, Message, Reply, Request
 NATIVE, TOOL, PROMPTED = "native", "tool", "prompted"
 MOST_OUTPUT = 32_768
 SHOWN = 8
+MOST_PLACES = 100
+LONGEST_REPAIR = 500_000
 
 _THOUGHTS = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"```[ \t]*(?:json|json5|jsonc)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
@@ -136,7 +138,7 @@ def as_object(text: str, strict: bool) -> dict[str, Any] | None:
         except (ValueError, RecursionError):
             return None
     else:
-        if not text.lstrip().startswith("{"):
+        if not text.lstrip().startswith("{") or len(text) > LONGEST_REPAIR:
             return None
         from json_repair import repair_json
 
@@ -148,11 +150,13 @@ def as_object(text: str, strict: bool) -> dict[str, Any] | None:
 
 
 def objects(text: str) -> list[str]:
-    """Pieces of a text that may be objects: from a brace that opens a line or the text to its partner, or to the end."""
+    """Pieces of a text that may be objects: from an opening brace to its partner, or to the last brace."""
     pieces: list[str] = []
     decoder = json.JSONDecoder()
     position = text.find("{")
-    while position != -1 and len(pieces) < 20:
+    for _ in range(MOST_PLACES):
+        if position == -1:
+            break
         try:
             _, end = decoder.raw_decode(text, position)
             pieces.append(text[position:end])

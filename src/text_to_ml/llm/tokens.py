@@ -16,7 +16,7 @@ PER_MESSAGE = 8
 
 
 def count_tokens(text: str) -> int:
-    """Tokens of a text: a word costs one per five letters, a digit, a sign and an indentation one each."""
+    """Tokens of a text: one per five letters of a word, per digit, sign and indentation; at least a quarter per letter."""
     total = 0
     for piece in _PIECE.findall(text):
         first = piece[0]
@@ -24,7 +24,7 @@ def count_tokens(text: str) -> int:
             total += (len(piece) + 4) // 5 if first.isalpha() else int(piece != " ")
         else:
             total += (len(piece.encode("utf-8", "replace")) + 1) // 2
-    return total
+    return max(total, -(-len(text) // 4))
 
 
 def request_tokens(request: Request) -> int:
