@@ -11,6 +11,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -84,14 +85,12 @@ class TestReport:
 
 
 def reason_of(message: str) -> str:
-    """What two failures with the same cause share: the error and the last line of the module that it came from."""
+    """What failures with the same cause share: the error, and the last line of the module that it came from."""
     lines = message.splitlines()
-    if "raised in the code at" not in lines:
+    error = re.search(r"\b\w+(Error|Exception|Exit): .*", lines[0] if lines else "")
+    if error is None:
         return message
-    at = lines.index("raised in the code at")
-    error = "\n".join(lines[:at])
-    kind = next((part for part in error.split(": ") if part.endswith(("Error", "Exception", "Exit", "Warning"))), error)
-    return f"{kind} {lines[-1].strip()}"
+    return f"{error[0]} {lines[-1].strip() if 'raised in the code at' in lines else ''}"
 
 
 def static_failures(source: str, required: tuple[str, ...], candidate: Candidate | None = None) -> list[Failure]:

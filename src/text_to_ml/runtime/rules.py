@@ -76,15 +76,18 @@ def own_frames(error: BaseException) -> list[str]:
     return list(dict.fromkeys(lines))[-MAX_FRAMES:]
 
 
-def explain(error: BaseException) -> str:
-    """A failure in a few lines: an assertion's message, or the error; then the lines of generated code it came through."""
+def explain(error: BaseException, given: str = "") -> str:
+    """A failure in a few lines: an assertion's message, or the error; then the lines of generated code it came through,
+    and what the code was given."""
     text = str(error.args[0]) if isinstance(error, AssertionError) and error.args else described(error)
     lines = [line[:400] for line in text.splitlines() if line.strip()]
     if len(lines) > MAX_LINES:
         half = MAX_LINES // 2
         lines = [*lines[:half], "…", *lines[-half:]]
     frames = own_frames(error)
-    return "\n".join([*lines, *(["raised in the code at"] if frames else []), *frames]) or type(error).__name__
+    if frames:
+        lines += [*([f"({given})"] if given else []), "raised in the code at", *frames]
+    return "\n".join(lines) or type(error).__name__
 
 
 def described(error: BaseException) -> str:
@@ -95,8 +98,13 @@ def described(error: BaseException) -> str:
 
 
 def run_rules(rules: Iterable[Rule], cases: Sequence[Any], most_failures: int = 3) -> list[Outcome]:
-    """Check rules on cases (``cases[0]`` is the default setting); stops after ``most_failures`` broken rules."""
+    """Check rules on cases (``cases[0]`` is the default setting); stops after ``most_failures`` broken rules.
+
+    A rule whose own lines fail after another rule was broken says nothing new (what it works with is not there) and is left
+    out.
+    """
     outcomes: list[Outcome] = []
+    broken = 0
     for item in rules:
         for case in cases if item.every_setting else cases[:1]:
             started = time.perf_counter()
@@ -106,11 +114,14 @@ def run_rules(rules: Iterable[Rule], cases: Sequence[Any], most_failures: int = 
             except (KeyboardInterrupt, MemoryError):
                 raise
             except BaseException as error:
-                message = explain(error)
+                if broken and not isinstance(error, AssertionError) and not own_frames(error):
+                    break
+                message = explain(error, getattr(case, "given", ""))
             seconds = round(time.perf_counter() - started, 4)
             outcomes.append(Outcome(item.name, item.sentence, case.setting, message, seconds))
             if message:
+                broken += 1
                 break
-        if sum(not o.passed for o in outcomes) >= most_failures:
+        if broken >= most_failures:
             break
     return outcomes

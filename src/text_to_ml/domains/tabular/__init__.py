@@ -17,7 +17,7 @@ class TabularDomain:
     """The tabular member of the family (see `text_to_ml.domains.base`)."""
 
     name = "tabular"
-    verify_entry = "text_to_ml.domains.tabular.cases:verify"
+    verify_entry = "text_to_ml.domains.tabular.verification:verify"
     required: ClassVar[dict[Stage, tuple[str, ...]]] = {
         Stage.PREPARATION: ("load", "DataPreparation"),
         Stage.MODELING: ("build_model",),
@@ -105,6 +105,7 @@ class TabularDomain:
             "text_to_ml.runtime.job",
             "text_to_ml.domains.tabular.protocol",
             "text_to_ml.domains.tabular.synthetic_rules",
+            "text_to_ml.domains.tabular.verification",
         )
 
 

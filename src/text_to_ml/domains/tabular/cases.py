@@ -1,7 +1,7 @@
 """What the rules of tables are run on: a miniature workspace, synthetic features, synthetic outputs. Runs in the
 sandbox.
 
-One case is one module at one setting of its hyperparameters. Paper: Algorithm 3 (synthetic data D_n), Appendix C.1.
+One case is one module at one setting of its hyperparameters; `text_to_ml.domains.tabular.verification` makes them. Paper: Algorithm 3 (synthetic data D_n), Appendix C.1.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import pandas as pd
 
 from text_to_ml.domains.tabular.synthetic import Features, Outputs, rows_of
 from text_to_ml.runtime.job import execute
-from text_to_ml.runtime.rules import run_rules
 from text_to_ml.runtime.workflow import encode, normalise
 
 
@@ -29,6 +28,13 @@ class PreparationCase:
     setting: str
     values: dict[str, Any]
     facts: dict[str, Any]
+
+    @property
+    def given(self) -> str:
+        """What the module is given, for messages."""
+        return (
+            f"samples have about {self.entities} entities and the columns {', '.join(map(repr, self.raw_columns[:12]))}"
+        )
 
     @property
     def targets(self) -> list[str]:
@@ -231,6 +237,14 @@ class ModelingCase:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.data, name)
 
+    @property
+    def given(self) -> str:
+        """What the module is given, for messages."""
+        names = ", ".join(map(repr, self.X.columns[:12]))
+        return (
+            f"X is a frame of shape {self.X.shape} with the columns {names}; y has shape {self.y.shape}, {self.y.dtype}"
+        )
+
     def build(self, n_features: int, n_outputs: int) -> Any:
         """A new model at this setting."""
         return self.module.build_model(n_features, n_outputs, seed=0, threads=1, **self.values)
@@ -274,6 +288,13 @@ class PostProcessingCase:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.data, name)
+
+    @property
+    def given(self) -> str:
+        """What the module is given, for messages."""
+        return (
+            f"outputs have shape {self.outputs.shape}, targets {self.codes.shape}; classes are {self.data.classes[:6]}"
+        )
 
     def new(self) -> Any:
         """An unfitted post-processing at this setting."""
@@ -342,53 +363,3 @@ class SyntheticCase:
             )
             self._made[key] = made
         return self._made[key]
-
-
-def cases_of(
-    stage: str, module: Any, source: str, settings: list[dict[str, Any]], facts: dict[str, Any], program: Any = None
-) -> list[Any]:
-    """One case for each setting; ``program``: a module D_n that makes the data of modeling and post-processing."""
-    named = [(s["label"], s["values"]) for s in settings]
-    if stage == "data_preparation":
-        return [PreparationCase(module, source, label, values, facts) for label, values in named]
-    if stage == "synthetic_data":
-        return [SyntheticCase(module, label, facts) for label, _ in named]
-    rows = rows_of(facts)
-    if stage == "modeling":
-        own = Features.make(facts)
-        X, y, X_new = own.X, own.y, own.X_new
-        if program is not None:
-            (X, y), (X_new, _) = program.make_features(rows, 0), program.make_features(17, 1)
-        return [ModelingCase(module, label, values, own, X, y, X_new) for label, values in named]
-    given = Outputs.make(facts)
-    outputs, codes = given.outputs, given.codes
-    if program is not None:
-        outputs, codes = program.make_outputs(rows, 0)
-    return [PostProcessingCase(module, label, values, given, outputs, codes) for label, values in named]
-
-
-def verify(payload: dict[str, Any]) -> dict[str, Any]:
-    """Job: run the unit tests of one module; {"outcomes": [...], "synthetic": "D_n" or "", "finished": True}.
-
-    Rules with synthetic data run with D_1, then with D_2 and so on until one passes; the feedback is of the one with
-    which the module came furthest. All other rules run once, on the protocol's own data.
-    """
-    from text_to_ml.domains.tabular import DOMAIN
-
-    stage, facts, settings = payload["stage"], payload["facts"], payload["settings"]
-    module = execute(payload["source"], payload["name"])
-    rules = DOMAIN.rules(stage)
-    programs = [(f"D_{i}", source) for i, source in enumerate(payload.get("synthetic", []), start=1)]
-    best, used, broken = [], "", 10**6
-    cases: list[Any] = []
-    for name, source in programs or [("", "")]:
-        program = execute(source, f"synthetic data {name}") if source else None
-        cases = cases_of(stage, module, payload["source"], settings, facts, program)
-        outcomes = run_rules([r for r in rules if r.synthetic], cases)
-        failures = sum(not o.passed for o in outcomes)
-        if failures < broken:
-            best, used, broken = outcomes, name, failures
-        if not failures:
-            break
-    best = best + run_rules([r for r in rules if not r.synthetic], cases)
-    return {"outcomes": [vars(o) for o in best], "synthetic": used, "finished": True}

@@ -39,7 +39,8 @@ def check_frame(frame: Any, samples: pd.DataFrame, what: str) -> None:
         if name.startswith("cat__"):
             codes = frame[name].to_numpy()
             assert (codes >= 0).all() and (codes == np.floor(codes)).all(), (
-                f"{what}: {name!r} must hold codes 0, 1, 2, …"
+                f"{what}: {name!r} must hold codes 0.0, 1.0, 2.0, … (unknown and missing have a code too), got "
+                f"{sorted(set(codes[(codes < 0) | (codes != np.floor(codes))]))[:3]}"
             )
 
 
@@ -64,18 +65,21 @@ def correlations(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.abs(centred.T @ y) / np.where(scale > 0, scale, np.inf)
 
 
-def check_outputs(c: ModelingCase, outputs: np.ndarray, rows: int, what: str) -> None:
-    """Assert that raw outputs of a model have the right shape and are finite probabilities or values."""
+def check_outputs(c: ModelingCase, outputs: np.ndarray, rows: int, y: np.ndarray, what: str) -> None:
+    """Assert that raw outputs of a model fitted on ``y`` have the right shape and are finite probabilities or values."""
     if c.regression:
         assert outputs.shape == (rows,), f"predict{what} must give shape ({rows},), got {outputs.shape}"
         assert np.isfinite(outputs).all(), f"predict{what} gives values that are not finite"
         return
-    assert outputs.ndim == 2 and outputs.shape[0] == rows, (
-        f"predict_proba{what} must give {rows} rows, got {outputs.shape}"
-    )
+    expected = (rows, int(y.max()) + 1)
+    assert outputs.shape == expected, f"predict_proba{what} must give shape {expected}, got {outputs.shape}"
     assert np.isfinite(outputs).all(), f"predict_proba{what} gives values that are not finite"
-    assert outputs.min() >= -1e-6 and outputs.max() <= 1 + 1e-6, f"predict_proba{what} leaves [0, 1]"
-    assert np.allclose(outputs.sum(axis=1), 1, atol=1e-3), f"rows of predict_proba{what} must sum to 1"
+    assert outputs.min() >= -1e-6 and outputs.max() <= 1 + 1e-6, (
+        f"predict_proba{what} must lie within [0, 1], got {outputs.min():.3g} to {outputs.max():.3g}"
+    )
+    assert np.allclose(outputs.sum(axis=1), 1, atol=1e-3), (
+        f"each row of predict_proba{what} must sum to 1, got {outputs.sum(axis=1)[:3].round(4)}"
+    )
 
 
 def check_predictions(c: PostProcessingCase, predictions: Any, rows: int) -> None:
@@ -100,9 +104,13 @@ def check_predictions(c: PostProcessingCase, predictions: Any, rows: int) -> Non
     if c.form == "labels":
         assert np.isin(numbers, (0, 1)).all(), "multi-label predictions must be 0 or 1"
     if c.form == "probabilities":
-        assert numbers.min() >= -1e-9 and numbers.max() <= 1 + 1e-9, "probabilities must lie within [0, 1]"
+        assert numbers.min() >= -1e-9 and numbers.max() <= 1 + 1e-9, (
+            f"probabilities must lie within [0, 1], got {numbers.min():.3g} to {numbers.max():.3g}"
+        )
         if not c.multilabel:
-            assert np.allclose(numbers.sum(axis=1), 1, atol=1e-6), "each row of probabilities must sum to 1"
+            assert np.allclose(numbers.sum(axis=1), 1, atol=1e-6), (
+                f"each row of probabilities must sum to 1, got {numbers.sum(axis=1)[:3].round(4)}"
+            )
 
 
 def said_codes(c: PostProcessingCase, predictions: np.ndarray) -> np.ndarray:

@@ -207,7 +207,7 @@ def model_fits_and_predicts(c: ModelingCase) -> None:
     """`build_model(n_features, n_outputs, seed=…, threads=…)` returns an estimator that fits and predicts at the low
     end, the middle and the high end of each hyperparameter. Classification: `predict_proba` gives (rows,
     n_outputs), finite, within [0, 1], each row summing to 1. Regression: `predict` gives (rows,), finite."""
-    check_outputs(c, c.outputs(c.fit(c.X, c.y), c.X_new), len(c.X_new), "")
+    check_outputs(c, c.outputs(c.fit(c.X, c.y), c.X_new), len(c.X_new), c.y, "")
 
 
 @rule(MODELING, RULES, synthetic=True)
@@ -228,7 +228,7 @@ def model_works_on_one_feature_and_few_rows(c: ModelingCase) -> None:
             outputs = c.outputs(c.fit(X, y), X)
         except Exception as error:
             raise AssertionError(f"with {what}: {type(error).__name__}: {error}") from error
-        check_outputs(c, outputs, len(X), f" with {what}")
+        check_outputs(c, outputs, len(X), y, f" with {what}")
 
 
 @rule(MODELING, RULES)
@@ -278,7 +278,7 @@ def model_takes_unseen_category_codes(c: ModelingCase) -> None:
     """Prediction works for codes of `cat__` columns that were not there in training, and for values far outside the
     range."""
     outputs = c.outputs(c.fit(c.data.X, c.data.y), c.far_X)
-    check_outputs(c, outputs, len(c.far_X), " on unseen category codes")
+    check_outputs(c, outputs, len(c.far_X), c.data.y, " on unseen category codes")
 
 
 # ----------------------------------------------------------------------------------------------- post-processing
