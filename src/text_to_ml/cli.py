@@ -36,6 +36,8 @@ MaxTokens = Annotated[int | None, typer.Option(help="Stop asking the language mo
 Price = Annotated[tuple[float, float] | None, typer.Option(help="Dollars per million input and output tokens.")]
 Timeout = Annotated[float | None, typer.Option(help="Seconds for one reply of the language model (default: 180).")]
 Record = Annotated[Path | None, typer.Option(help="Append all replies to this file, for --model replay:FILE.")]
+Candidates = Annotated[int | None, typer.Option(help="Methods asked for per stage (default: 5).")]
+Share = Annotated[str | None, typer.Option(help="What a language model sees: names, summary, rows.")]
 Evaluations = Annotated[int | None, typer.Option(help="Stop after so many full evaluations, all in all.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON at the end, nothing else.")]
 
@@ -61,9 +63,9 @@ def run(
     max_tokens: MaxTokens = None,
     price: Price = None,
     timeout: Timeout = None,
-    candidates: Annotated[int | None, typer.Option(help="Methods asked for per stage (default: 5).")] = None,
+    candidates: Candidates = None,
     attempts: Annotated[int | None, typer.Option(help="Attempts at one module, at most (default: 30).")] = None,
-    share: Annotated[str | None, typer.Option(help="What a language model sees: names, summary, rows.")] = None,
+    share: Share = None,
     prompts: Annotated[Path | None, typer.Option(help="Folder whose files replace prompts.")] = None,
     record: Record = None,
     strategy: Annotated[str | None, typer.Option(help="How to search: random.")] = None,
@@ -95,8 +97,16 @@ def work(as_json: bool, **given: Any) -> None:
 
 
 @app.command()
-def check(task: Task = None, workspace: Workspace = None) -> None:
-    """Show how a task is understood, before anything runs."""
+def check(
+    task: Task = None,
+    workspace: Workspace = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    price: Price = None,
+    candidates: Candidates = None,
+    share: Share = None,
+) -> None:
+    """Show how a task is understood and, with --model, what a run would cost; nothing is sent."""
     from text_to_ml.errors import OptionError
     from text_to_ml.task import check as understand
     from text_to_ml.task.explain import explain
@@ -105,7 +115,14 @@ def check(task: Task = None, workspace: Workspace = None) -> None:
         raise OptionError(
             "no task was given. Give a Markdown file, a folder holding task.md, or words with --workspace."
         )
-    print("\n".join(explain(understand(task, workspace))))
+    lines = explain(understood := understand(task, workspace))
+    if model is not None:
+        from text_to_ml.estimate import explain_cost
+        from text_to_ml.start import Options
+
+        given = {"model": model, "base_url": base_url, "price": price, "candidates": candidates, "share": share}
+        lines += explain_cost(understood, Options.make(**given))
+    print("\n".join(lines))
 
 
 @app.command()

@@ -100,4 +100,5 @@ def search(shop: Workshop, budget: Budget, lock: Sequence[str] = ()) -> HandedOv
             shop.store.append("finalist", asdict(trial))
         return choose(study, finalists, shop.setting, shop.box, shop.store, shop.work)
     finally:
+        shop.write_unit_tests(space, plan, verifier)
         study.close()

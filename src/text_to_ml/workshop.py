@@ -38,6 +38,7 @@ from text_to_ml.start import BUILTIN, Options, metric_of, split_of
 from text_to_ml.store import RunFolder
 from text_to_ml.task.understand import understand
 from text_to_ml.tryout import Tryout
+from text_to_ml.unit_tests import write_unit_tests
 from text_to_ml.values import Task
 from text_to_ml.verify import Verifier, passes_folder, rule_sentences
 from text_to_ml.write_metric import write_metric
@@ -206,6 +207,18 @@ class Workshop:
         """The unit tests of built-in modules: by the built-in plan, on the protocol's own synthetic data."""
         facts = self.domain.facts(self.task, self.work / "miniature_builtin", self.builtin.plan(self.task))
         return Verifier(self.domain, facts, self.box, self.work / "tests", passes=passes_folder())
+
+    def write_unit_tests(self, space: SearchSpace, plan: Plan, verifier: Verifier) -> None:
+        """The unit tests of the writer's modules as pytest files in the run folder, for a person to read and run."""
+        reports = {
+            f"{e.payload['candidate']['stage']}/{e.payload['candidate']['name']}": str(
+                e.payload["report"].get("synthetic", "")
+            )
+            for e in self.store.events("module")
+        }
+        own = [c for c in space.candidates if c.writer == self.writer.name]
+        folder = self.store.folder
+        write_unit_tests(folder, self.domain, self.task, plan, verifier.facts, verifier.synthetic, own, reports)
 
     def _synthetic(self, verifier: Verifier, plan: Plan) -> list[str]:
         return synthetic_programs(

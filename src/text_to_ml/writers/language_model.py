@@ -58,7 +58,18 @@ class LanguageModelWriter:
 
     def space(self, task: Task) -> SearchSpace:
         """Ask for the classification of the task and its candidates, until the reply has no faults."""
-        messages = self.messages(
+        data, _ = ask_json(
+            self.llm,
+            self.space_messages(task),
+            purpose="space",
+            schema=space_reply.SCHEMA,
+            check=lambda reply: space_reply.faults(reply, task, self.most),
+        )
+        return space_reply.space_of(data, self.most, self.name)
+
+    def space_messages(self, task: Task) -> tuple[Message, ...]:
+        """What is asked for the search space."""
+        return self.messages(
             task,
             "space",
             categories=space_reply.category_names(),
@@ -68,22 +79,21 @@ class LanguageModelWriter:
             taken=space_reply.TAKEN,
             rows=task.rows,
         )
-        data, _ = ask_json(
-            self.llm,
-            messages,
-            purpose="space",
-            schema=space_reply.SCHEMA,
-            check=lambda reply: space_reply.faults(reply, task, self.most),
-        )
-        return space_reply.space_of(data, self.most, self.name)
 
     def plan(self, task: Task) -> Plan:
         """Ask for the plan until the protocol allows it (paper, Algorithm 3, lines 3 to 6)."""
-        messages = self.messages(task, "plan", plan_contract=self.domain.describe_plan())
         data, _ = ask_json(
-            self.llm, messages, purpose="plan", schema=PLAN_SCHEMA, check=lambda reply: self._plan_faults(task, reply)
+            self.llm,
+            self.plan_messages(task),
+            purpose="plan",
+            schema=PLAN_SCHEMA,
+            check=lambda reply: self._plan_faults(task, reply),
         )
         return plan_from_json(data)
+
+    def plan_messages(self, task: Task) -> tuple[Message, ...]:
+        """What is asked for the plan."""
+        return self.messages(task, "plan", plan_contract=self.domain.describe_plan())
 
     def _plan_faults(self, task: Task, data: Mapping[str, Any]) -> list[str]:
         try:
