@@ -179,6 +179,7 @@ FAULTS: dict[str, Any] = {
     "429 with Retry-After": faults.rate_limit(0.1),
     "429 without": faults.rate_limit(),
     "500": faults.status(500),
+    "no answer in time": faults.never(),
     "connection closed": faults.closed(),
     "truncated body": faults.truncated_body(),
     "truncated stream": faults.truncated_stream(),
@@ -201,8 +202,7 @@ SPOILS: dict[str, Callable[[str], str]] = {
 def test_the_run_goes_on_through_every_fault_of_a_server(part: int, tmp_path: Path) -> None:
     """Each fault hits the first reply to another prompt; afterwards the server behaves."""
     names = sorted(FAULTS)[part::3]
-    titles = ["modeling linear", "data preparation plain", "post-processing argmax", "Make the plan"]
-    titles = [t.replace("-", " ") for t in titles]
+    titles = ["modeling linear", "data preparation plain", "post processing argmax", "Make the plan", "synthetic"]
     hit = dict(zip(titles, names, strict=False))
     spoil_name = sorted(SPOILS)[part]
 
@@ -214,7 +214,7 @@ def test_the_run_goes_on_through_every_fault_of_a_server(part: int, tmp_path: Pa
         return SPOILS[spoil_name](reply) if number == 0 or "Suggest" in title else None
 
     with ScriptedServer(Brain(IRIS, spoil, FEW)) as server:
-        run = go(server, tmp_path / "run")
+        run = go(server, tmp_path / "run", timeout=4)
     written = {name for (_, name), (_, m) in run.modules().items() if m}
     assert {"plain", "linear", "argmax"} <= written, "\n".join(story(run))
     assert run.finished and not run.events("fallback"), run.fallbacks()

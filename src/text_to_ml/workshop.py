@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,32 +63,36 @@ class Workshop:
         self.budget = budget
         self.stop = stop
         self.work = (store.folder / "work").resolve()
-        shutil.rmtree(self.work, ignore_errors=True)
-        self.work.mkdir()
         self.domain = get_domain(task.domain)
-        self.box = open_sandbox(
-            options.sandbox, preload=self.domain.preload(), readable=list(task.files.values()), writable=[self.work]
-        )
         self.builtin = CatalogueWriter()
         self.redact: Callable[[str], str] = str
-        self.llm = None if options.model == BUILTIN else self._open_llm()
-        metric = metric_of(task)
-        if Path(task.metric).name == GENERATED:
-            metric = replace(metric, function=SandboxedScore(metric.code, self.box, self.work / "scores"))
-        self.setting = Setting(task, self.domain, metric, split_of(task, options.seed), kind(task), options.seed)
         self.limits = Limits(wall_seconds=trial_seconds(options.seconds), memory_mb=8192)
-        data = DataStore(self.setting, self.box, self.work / "data", self.limits)
-        self.evaluator = Evaluator(self.setting, self.box, data, self.work, self.limits)
-        self.writer: Writer = self.builtin if self.llm is None else self._language_model_writer()
+        with ExitStack() as opened:
+            opened.callback(shutil.rmtree, self.work, ignore_errors=True)
+            shutil.rmtree(self.work, ignore_errors=True)
+            self.work.mkdir()
+            files = list(task.files.values())
+            self.box = open_sandbox(
+                options.sandbox, preload=self.domain.preload(), readable=files, writable=[self.work]
+            )
+            opened.callback(self.box.close)
+            self.llm = None if options.model == BUILTIN else self._open_llm()
+            if self.llm is not None:
+                opened.callback(self.llm.close)
+            metric = metric_of(task)
+            if Path(task.metric).name == GENERATED:
+                metric = replace(metric, function=SandboxedScore(metric.code, self.box, self.work / "scores"))
+            self.setting = Setting(task, self.domain, metric, split_of(task, options.seed), kind(task), options.seed)
+            data = DataStore(self.setting, self.box, self.work / "data", self.limits)
+            self.evaluator = Evaluator(self.setting, self.box, data, self.work, self.limits)
+            self.writer: Writer = self.builtin if self.llm is None else self._language_model_writer()
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> Workshop:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.llm is not None:
-            self.llm.close()
-        self.box.close()
-        shutil.rmtree(self.work, ignore_errors=True)
+        self._opened.close()
 
     # ------------------------------------------------------------------------------------------------ who writes
 
@@ -146,6 +151,10 @@ class Workshop:
                 f"{self.options.model}: gave no {what} within {PATIENCE:.0%} of the time limit."
             )
         except LLMError as given:
+            if self.stop.is_set():
+                raise LLMUnreachable(
+                    f"stopped before the {what} was there. Continue with `text-to-ml resume {self.store.folder}`."
+                ) from None
             error = given
         finally:
             pool.shutdown(wait=False)

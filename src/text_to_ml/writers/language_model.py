@@ -47,12 +47,12 @@ class LanguageModelWriter:
         self.rules = rules
         self.share = share
         self.most = most
-        self._machine = machine_view(threads)
+        self.machine = machine_view(threads)
 
     def messages(self, task: Task, prompt: str, **context: Any) -> tuple[Message, ...]:
         """The system message, which is the same for every request of a run, and one prompt."""
         system = self.prompts.render(
-            "system", task=task_view(task, self.share), machine=self._machine, contract=self.domain.contract().strip()
+            "system", task=task_view(task, self.share), machine=self.machine, contract=self.domain.contract().strip()
         )
         return Message("system", system), Message("user", self.prompts.render(prompt, **context))
 
