@@ -71,6 +71,11 @@ def test_a_cut_reply_is_not_kept() -> None:
     assert through(ScriptedLLM(["whole"]), ask()) == ["whole"]
 
 
+def test_a_reply_that_was_not_kept_leaves_its_place_to_the_next() -> None:
+    assert through(ScriptedLLM([Reply("half", finish="length"), "whole"]), ask(), ask()) == ["half", "whole"]
+    assert through(ScriptedLLM([]), ask()) == ["whole"]
+
+
 def test_a_failed_call_is_not_kept() -> None:
     with ScriptedServer([faults.status(400), "fine"]) as server:
         for _ in range(2):

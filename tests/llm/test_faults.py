@@ -6,12 +6,13 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 
 from tests.llm.conftest import QUICK, Open, ask
 from text_to_ml.errors import LLMError, LLMQuotaExceeded, LLMRejected, LLMReplyError, LLMUnreachable
-from text_to_ml.llm import LLMOptions, open_llm
+from text_to_ml.llm import LLMOptions, Message, Request, open_llm
 from text_to_ml.llm.retrying import Patience
 from text_to_ml.llm.scripted import Fault, ScriptedServer, faults
 
@@ -201,6 +202,59 @@ def test_a_server_that_wants_the_other_name_of_the_limit_gets_it(opened: Open) -
         ]  # fmt: skip
 
 
+def test_a_server_without_a_system_role_gets_it_in_the_users_message(opened: Open) -> None:
+    def answer(body: dict[str, Any]) -> str | Fault:
+        roles = [message["role"] for message in body["messages"]]
+        return faults.status(400, "System role not supported") if "system" in roles else "fine"
+
+    with ScriptedServer(answer) as server:
+        llm = opened(server)
+        request = Request((Message("system", "be brief"), Message("user", "hi")), "test")
+        assert [llm.complete(request).text for _ in range(2)] == ["fine", "fine"]
+        assert len(server.bodies) == 3
+        assert server.bodies[-1]["messages"] == [{"role": "user", "content": "be brief\n\nhi"}]
+
+
+def test_threads_that_learn_the_same_at_once_do_not_fail(opened: Open) -> None:
+    together = threading.Barrier(4)
+
+    def answer(body: dict[str, Any]) -> str | Fault:
+        if "max_tokens" in body:
+            together.wait(5)
+            return faults.refuses("max_tokens")
+        return "fine"
+
+    with ScriptedServer(answer) as server:
+        llm = opened(server, concurrency=4)
+        texts: list[str] = []
+        threads = [threading.Thread(target=lambda: texts.append(llm.complete(ask()).text)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+        assert texts == ["fine"] * 4
+
+
+@pytest.mark.parametrize("reason", ["error", "abort"])
+def test_a_reply_that_the_server_broke_off_is_asked_for_again(reason: str, opened: Open) -> None:
+    def broken(completion: dict[str, Any]) -> dict[str, Any]:
+        completion["choices"][0]["finish_reason"] = reason
+        return completion
+
+    with ScriptedServer([Fault(text="half of", change=broken), "whole"]) as server:
+        assert opened(server).complete(ask()).text == "whole"
+
+
+def test_thoughts_are_no_part_of_the_reply(opened: Open) -> None:
+    def thinking(completion: dict[str, Any]) -> dict[str, Any]:
+        completion["choices"][0]["message"]["reasoning_content"] = "hmm"
+        return completion
+
+    with ScriptedServer(["<think>hmm</think>fine", Fault(text="fine", change=thinking)]) as server:
+        llm = opened(server)
+        assert [llm.complete(ask()).text.strip() for _ in range(2)] == ["fine", "fine"]
+
+
 def test_nothing_that_many_servers_do_not_know_is_sent(opened: Open) -> None:
     with ScriptedServer(["fine"]) as server:
         opened(server).complete(ask())
@@ -214,6 +268,15 @@ def test_the_name_may_hold_colons_and_slashes() -> None:
         with open_llm(options, patience=QUICK) as llm:
             llm.complete(ask())
         assert server.bodies[0]["model"] == "hf.co/anthropic/claude:7b"
+
+
+def test_a_proxy_in_the_environment_does_not_keep_us_from_this_machine(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with ScriptedServer(["fine"]) as server:
+        assert opened(server).complete(ask()).text == "fine"
 
 
 def test_no_more_requests_at_once_than_allowed(opened: Open) -> None:

@@ -84,7 +84,7 @@ time.sleep(0.3)
 def test_the_end_of_the_interpreter_is_clean(closing: str) -> None:
     script = AT_EXIT + closing
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", script],
+        [sys.executable, "-W", "error", "-c", script],
         capture_output=True,
         text=True,
         timeout=60,

@@ -112,7 +112,8 @@ def test_a_missing_package_is_named_with_its_extra() -> None:
 def test_every_provider_can_be_built_without_a_network(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if not installed(PROVIDERS[provider].package):
         pytest.skip(f"{provider} is not installed")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    for name, value in (("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")):
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://x.openai.azure.com")
     if provider in KEYS:
         monkeypatch.setenv(KEYS[provider], "key-for-a-test")
@@ -120,10 +121,9 @@ def test_every_provider_can_be_built_without_a_network(provider: str, monkeypatc
     check_options(options)
     client = build(route(options), 7.0)
     assert client.model.model_name == "vendor/name:7b"
+    Loop(client.close).close()
     if client.http is not None:
         assert client.http.timeout.read == 7.0
-        loop = Loop(client.http.aclose)
-        loop.close()
         assert client.http.is_closed
 
 

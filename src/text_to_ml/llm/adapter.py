@@ -10,6 +10,7 @@ import asyncio
 import json
 import threading
 import time
+from dataclasses import dataclass, replace
 from typing import Any
 
 from text_to_ml.errors import LLMError, LLMReplyError
@@ -24,6 +25,15 @@ from text_to_ml.llm.structured import NATIVE, PROMPTED, TOOL, json_text, rungs, 
 
 LONGEST_TEXT = 4 * 2**20
 ANSWER = "answer"
+BROKEN = ("error", "abort", "aborted", "cancelled", "canceled", "insufficient_system_resource")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What a server was found to want: the name of the output limit, and no messages of the role "system"."""
+
+    newer_limit: bool | None = None
+    folds_system: bool = False
 
 
 class Adapter:
@@ -39,7 +49,8 @@ class Adapter:
         self._stop = stop
         self._client = build(where, timeout)
         self._retired: list[Client] = []
-        self._newer_limit: bool | None = None
+        self._dialect = Dialect()
+        self._lock = threading.Lock()
         self._loop = Loop(self._give_back)
 
     def complete(self, request: Request) -> Reply:
@@ -68,18 +79,30 @@ class Adapter:
         self._loop.close()
 
     def _once(self, request: Request, rung: str | None) -> Reply:
-        try:
-            return self._loop.run(self._send(request, rung), self._stop)
-        except LLMError as error:
-            newer = other_limit(error, self._newer_limit)
-            if newer is None:
-                raise
-        self._newer_limit = newer
-        self._retired.append(self._client)
-        self._client = build(self._where, self._timeout, newer_limit=newer)
-        return self._loop.run(self._send(request, rung), self._stop)
+        """One request; where the server wants it in another dialect, in that."""
+        while True:
+            spoken_in = self._dialect
+            try:
+                return self._loop.run(self._send(request, rung, spoken_in), self._stop)
+            except LLMError as error:
+                if not self._adapt(error, spoken_in):
+                    raise
 
-    async def _send(self, request: Request, rung: str | None) -> Reply:
+    def _adapt(self, error: LLMError, spoken_in: Dialect) -> bool:
+        """Change the dialect as an error asks; whether it is worth asking again."""
+        with self._lock:
+            if self._dialect != spoken_in:  # another thread has learnt it meanwhile
+                return True
+            dialect = other_dialect(error, spoken_in)
+            if dialect is None:
+                return False
+            if dialect.newer_limit != spoken_in.newer_limit:
+                self._retired.append(self._client)
+                self._client = build(self._where, self._timeout, newer_limit=dialect.newer_limit)
+            self._dialect = dialect
+            return True
+
+    async def _send(self, request: Request, rung: str | None, dialect: Dialect) -> Reply:
         from pydantic_ai.direct import model_request
         from pydantic_ai.models import ModelRequestParameters
 
@@ -94,7 +117,7 @@ class Adapter:
             async with asyncio.timeout(self._timeout):
                 response = await model_request(
                     client.model,
-                    conversation(request, self._spelled_out(rung)),
+                    conversation(request, self._spelled_out(rung), dialect.folds_system),
                     model_settings=settings,
                     model_request_parameters=parameters,
                 )
@@ -114,6 +137,7 @@ class Adapter:
     def _reply(self, response: Any, request: Request, seconds: float) -> Reply:
         text = spoken(response)
         finish = "length" if response.finish_reason == "length" else "stop"
+        raw = str((response.provider_details or {}).get("finish_reason", "")).lower()
         usage, cost = self._spent(response)
         charged = (usage.input_tokens, usage.output_tokens)
         if len(text) > LONGEST_TEXT:
@@ -125,6 +149,9 @@ class Adapter:
         if response.finish_reason == "content_filter":
             message = f"{self.name}: the provider's content filter withheld the reply. Reword the task."
             raise LLMReplyError(message, charged=charged)
+        if response.finish_reason == "error" or raw in BROKEN:
+            message = f"{self.name}: the server broke off the reply ({raw or 'error'})"
+            raise LLMReplyError(message, transient=True, charged=charged)
         if not text.strip() and finish == "stop":
             raise LLMReplyError(f"{self.name}: the reply is empty", transient=True, charged=charged)
         if request.schema is not None and finish == "stop":
@@ -143,17 +170,24 @@ class Adapter:
 
     async def _give_back(self) -> None:
         for client in (*self._retired, self._client):
-            if client.http is not None:
-                await client.http.aclose()
+            await client.close()
 
 
-def conversation(request: Request, spelled_out: bool) -> list[Any]:
-    """pydantic-ai's messages for ours; with ``spelled_out`` the schema is added to the last one."""
+def conversation(request: Request, spelled_out: bool, folds_system: bool = False) -> list[Any]:
+    """pydantic-ai's messages for ours.
+
+    spelled_out   the schema is added to the last message
+    folds_system  what the system says goes into the first message of the user
+    """
     from pydantic_ai.messages import ModelRequest, ModelResponse, SystemPromptPart, TextPart, UserPromptPart
 
     ours = list(request.messages)
     if spelled_out and request.schema is not None:
         ours[-1] = Message(ours[-1].role, f"{ours[-1].content}\n\n{schema_prompt(request.schema)}")
+    if folds_system:
+        system = [message.content for message in ours if message.role == "system"]
+        ours = [message for message in ours if message.role != "system"]
+        ours[0] = Message(ours[0].role, "\n\n".join([*system, ours[0].content]))
     messages: list[Any] = []
     for message in ours:
         if message.role == "assistant":
@@ -209,12 +243,16 @@ def spoken(response: Any) -> str:
     return "".join(part.content for part in response.parts if isinstance(part, TextPart))
 
 
-def other_limit(error: LLMError, newer: bool | None) -> bool | None:
-    """Which name of the output limit to use instead, where a server says that it wants the other; else None."""
-    text = str(error)
-    if error.status not in (400, 422) or ("max_tokens" not in text and "max_completion_tokens" not in text):
+def other_dialect(error: LLMError, now: Dialect) -> Dialect | None:
+    """The dialect that a server's error asks for; None where it asks for none that was not tried."""
+    text = str(error).lower()
+    if error.status is None or error.status in (401, 403, 404, 429):
         return None
-    if newer is not None:  # both were tried
-        return None
-    wants = text.rfind("max_completion_tokens") > text.rfind("'max_tokens'") if "instead" in text.lower() else None
-    return wants if wants is not None else "max_completion_tokens" not in text
+    if not now.folds_system and "system" in text and ("role" in text or "system message" in text):
+        return replace(now, folds_system=True)
+    if now.newer_limit is None and error.status in (400, 422):
+        if "max_completion_tokens" in text and "'max_tokens'" not in text.partition("max_completion_tokens")[0]:
+            return replace(now, newer_limit=False)
+        if "max_tokens" in text or "max_completion_tokens" in text:
+            return replace(now, newer_limit=True)
+    return None

@@ -52,8 +52,15 @@ class Cached:
         kept = self._find(key, n)
         if kept is not None:
             return kept
-        reply = self._inner.complete(request)
-        if reply.finish == "stop" and reply.text.strip() and not reply.cached:
+        keep = False
+        try:
+            reply = self._inner.complete(request)
+            keep = reply.finish == "stop" and bool(reply.text.strip()) and not reply.cached
+        finally:
+            if not keep:  # the next one asked for takes this place, so that running again finds it there
+                with self._lock:
+                    self._seen[key] -= 1
+        if keep:
             self._keep(key, n, reply)
         return reply
 

@@ -157,20 +157,21 @@ def listed(where: Route) -> tuple[list[str], bool]:
     """The names at /models, and whether they are found only under /v1."""
     if where.base_url is None or where.provider.package != "openai":
         return [], False
-    names = models_at(where.base_url, where.key)
+    names = models_at(where, where.base_url)
     if names is not None:
         return names, False
     if where.base_url.endswith("/v1"):
         return [], False
-    return [], models_at(where.base_url + "/v1", where.key) is not None
+    return [], models_at(where, where.base_url + "/v1") is not None
 
 
-def models_at(url: str, key: str) -> list[str] | None:
+def models_at(where: Route, url: str) -> list[str] | None:
     """The names that a server lists; None where it lists none."""
     import httpx2
 
+    headers = {"Authorization": f"Bearer {where.key}"}
     try:
-        answer = httpx2.get(f"{url}/models", headers={"Authorization": f"Bearer {key}"}, timeout=10.0)
+        answer = httpx2.get(f"{url}/models", headers=headers, timeout=10.0, trust_env=not where.local)
         return sorted(str(entry["id"]) for entry in answer.json()["data"])
     except (httpx2.HTTPError, ValueError, KeyError, TypeError):
         return None

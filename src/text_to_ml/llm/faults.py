@@ -5,6 +5,7 @@ Every message names the model, the cause and the cure, is short, and holds no ke
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from typing import Any
@@ -72,7 +73,8 @@ def of_status(error: Any, where: Route, label: str) -> LLMError:
         return LLMRejected(text(f"{label}: the key is refused ({status}): {words}. {cure}."), status=status)
     if status == 404:
         cure = "Correct the model's name"
-        if where.base_url and not re.search(r"/v\d+\w*$", where.base_url):
+        own = where.compatible or where.provider.name == "ollama"
+        if where.base_url and own and not re.search(r"/v\d+\w*$", where.base_url):
             cure += ", or let --base-url end in /v1"
         return LLMRejected(text(f"{label}: not found (404): {words}. {cure}."), status=status)
     if status in TRANSIENT or (status >= 500 and status not in (501, 505)):
@@ -118,6 +120,8 @@ def no_completion(error: BaseException, where: Route, body: str) -> str:
         answer = None
     if isinstance(answer, dict) and answer.get("error"):
         return f"the server answered with an error: {words_of(answer)}"
+    if isinstance(answer, dict) and answer.get("choices"):
+        return f"the answer cannot be used: {shorten(str(error))}"
     if start:
         return f"the answer is not a chat completion: {shorten(body)}"
     return f"the answer cannot be used: {shorten(str(error).splitlines()[0] if str(error) else type(error).__name__)}"
@@ -125,7 +129,9 @@ def no_completion(error: BaseException, where: Route, body: str) -> str:
 
 def mode_refused(error: LLMError) -> bool:
     """Whether an error may mean that the server does not take the way in which JSON was asked for."""
-    if error.status is None or error.status in (401, 403, 408, 429):
+    if error.status is None:  # refused before anything was sent: the client library knows the model
+        return isinstance(error, LLMRejected) and MODE_WORDS.search(str(error)) is not None
+    if error.status in (401, 403, 408, 429):
         return False
     return error.status in MODE_STATUS or MODE_WORDS.search(str(error)) is not None
 
@@ -138,9 +144,12 @@ def said(error: Any) -> str:
 def words_of(body: object) -> str:
     """The message inside an error body of any of the usual forms."""
     inner = body
+    if isinstance(inner, str) and inner.lstrip().startswith("{"):
+        with contextlib.suppress(ValueError):
+            inner = json.loads(inner)
     for name in ("error", "message", "detail"):
-        if isinstance(inner, dict) and inner.get(name):
-            inner = inner[name]
+        if isinstance(inner, dict):
+            inner = next((value for key, value in inner.items() if str(key).lower() == name and value), inner)
     return shorten(inner if isinstance(inner, str) else json.dumps(inner, default=str))
 
 

@@ -7,7 +7,7 @@ completions. The HTTP client is one for all but Bedrock, which has its own.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,11 +27,19 @@ last_body: ContextVar[list[str] | None] = ContextVar("last_body", default=None)
 
 @dataclass(frozen=True)
 class Client:
-    """A model object with what calling it needs: settings for every request, and the client to close."""
+    """A model object with what calling it needs: settings for every request, and how to give its connections back."""
 
     model: Model[Any]
     settings: dict[str, Any]
-    http: httpx2.AsyncClient | None
+    http: httpx2.AsyncClient | None = None
+    end: Callable[[], object] | None = None
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        if self.http is not None:
+            await self.http.aclose()
+        if self.end is not None:
+            self.end()
 
 
 def build(where: Route, timeout: float, *, newer_limit: bool | None = None) -> Client:
@@ -41,8 +49,8 @@ def build(where: Route, timeout: float, *, newer_limit: bool | None = None) -> C
     other servers); None leaves it to the provider's default.
     """
     if where.provider.name == "bedrock":
-        return Client(bedrock(where, timeout), {}, None)
-    http = http_client(timeout)
+        return bedrock(where, timeout)
+    http = http_client(timeout, where.local)
     if where.provider.name == "anthropic":
         from pydantic_ai.models.anthropic import AnthropicModel
         from pydantic_ai.providers.anthropic import AnthropicProvider
@@ -84,11 +92,10 @@ def chat_completions(where: Route, http: httpx2.AsyncClient, newer_limit: bool |
 
         provider = OpenAICompatibleProvider("openai-compatible", openai_client=client)
         return OpenAIChatModel(where.name, provider=provider, profile=profile)
-    if name == "openrouter":
-        from pydantic_ai.models.openrouter import OpenRouterModel
+    if name == "openrouter":  # its own model class refuses answers that lack fields which we do not need
         from pydantic_ai.providers.openrouter import OpenRouterProvider
 
-        return OpenRouterModel(where.name, provider=OpenRouterProvider(openai_client=client), profile=profile)
+        return OpenAIChatModel(where.name, provider=OpenRouterProvider(openai_client=client), profile=profile)
     if name == "ollama":
         from pydantic_ai.models.ollama import OllamaModel
         from pydantic_ai.providers.ollama import OllamaProvider
@@ -110,7 +117,7 @@ def azure(where: Route, http: httpx2.AsyncClient) -> Any:
     return AzureProvider(azure_endpoint=endpoint, api_key=where.key, http_client=http)
 
 
-def bedrock(where: Route, timeout: float) -> Model[Any]:
+def bedrock(where: Route, timeout: float) -> Client:
     """Bedrock, through boto3 with retries switched off; credentials are found as AWS tools find them."""
     import boto3  # type: ignore[import-not-found,import-untyped,unused-ignore]
     from botocore.config import Config  # type: ignore[import-not-found,import-untyped,unused-ignore]
@@ -119,15 +126,17 @@ def bedrock(where: Route, timeout: float) -> Model[Any]:
 
     config = Config(retries={"total_max_attempts": 1}, read_timeout=timeout, connect_timeout=CONNECT_SECONDS)
     client = boto3.client("bedrock-runtime", region_name=bedrock_region(), endpoint_url=where.base_url, config=config)
-    return BedrockConverseModel(where.name, provider=BedrockProvider(bedrock_client=client))
+    model = BedrockConverseModel(where.name, provider=BedrockProvider(bedrock_client=client))
+    return Client(model, {}, end=client.close)
 
 
-def http_client(timeout: float) -> httpx2.AsyncClient:
-    """The HTTP client: bounded waits and bodies; proxies as the environment says; small answers are noted."""
+def http_client(timeout: float, local: bool = False) -> httpx2.AsyncClient:
+    """The HTTP client: bounded waits and bodies; proxies as the environment says, but none to this machine."""
     import httpx2
     from pydantic_ai.models import create_async_httpx2_client
 
-    client = create_async_httpx2_client(timeout=httpx2.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout)))
+    waits = httpx2.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout))
+    client = create_async_httpx2_client(timeout=waits, transport=httpx2.AsyncHTTPTransport() if local else None)
     client.event_hooks["response"].append(read_bounded)
     return client
 

@@ -56,7 +56,7 @@ class Provider:
     """One provider of language models: what it needs, and what it is called elsewhere.
 
     package   module that must be importable          extra     extra of text-to-ml that installs it
-    keys      environment variables, any of which holds the key
+    keys      environment variables, any of which holds the key; keyless: it works without one
     url       address when none is given              url_env   environment variable that may hold it
     price_id  its name in genai-prices
     """
@@ -68,6 +68,7 @@ class Provider:
     url_env: str | None = None
     extra: str | None = None
     price_id: str | None = None
+    keyless: bool = False
 
 
 PROVIDERS: Mapping[str, Provider] = {
@@ -84,7 +85,7 @@ PROVIDERS: Mapping[str, Provider] = {
         Provider(
             "openrouter", "openai", ("OPENROUTER_API_KEY",), "https://openrouter.ai/api/v1", price_id="openrouter"
         ),
-        Provider("ollama", "openai", (), "http://localhost:11434/v1", "OLLAMA_BASE_URL"),
+        Provider("ollama", "openai", ("OLLAMA_API_KEY",), "http://localhost:11434/v1", "OLLAMA_BASE_URL", keyless=True),
     )
 }
 
@@ -100,6 +101,11 @@ class Route:
     name: str
     base_url: str | None
     compatible: bool
+
+    @property
+    def local(self) -> bool:
+        """Whether the server is on this machine, where no proxy and no key is needed."""
+        return self.base_url is not None and urlsplit(self.base_url).hostname in LOOPBACK
 
     @property
     def key(self) -> str:
@@ -187,8 +193,7 @@ def check_route(where: Route) -> None:
             f"--model {entry.name}:{where.name}: the package {entry.package!r} is not installed. "
             f"Install it with: pip install {package}"
         )
-    local = where.base_url is not None and urlsplit(where.base_url).hostname in LOOPBACK
-    if entry.keys and where.key == NO_KEY and not where.compatible and not local:
+    if entry.keys and where.key == NO_KEY and not (entry.keyless or where.compatible or where.local):
         others = f" (or {entry.keys[1]})" if len(entry.keys) > 1 else ""
         raise OptionError(
             f"--model {entry.name}:{where.name}: no key. Set the environment variable {entry.keys[0]}{others}, "
