@@ -208,7 +208,7 @@ class Workshop:
         facts = self.domain.facts(self.task, self.work / "miniature", plan)
         verifier = Verifier(self.domain, facts, self.box, self.work / "tests", passes=passes_folder())
         self.redact = Redactor(self.task, self.options.share, facts["files"])
-        if self.llm is not None and any(c.writer == self.writer.name for c in space.candidates):
+        if self.asks(space):
             verifier.synthetic = tuple(self.ask("synthetic data", lambda: self._synthetic(verifier, plan), list))
         return verifier
 
@@ -216,6 +216,10 @@ class Workshop:
         """The unit tests of built-in modules: by the built-in plan, on the protocol's own synthetic data."""
         facts = self.domain.facts(self.task, self.work / "miniature_builtin", self.builtin.plan(self.task))
         return Verifier(self.domain, facts, self.box, self.work / "tests", passes=passes_folder())
+
+    def asks(self, space: SearchSpace) -> bool:
+        """True where a language model is to write modules of this space."""
+        return self.llm is not None and any(c.writer == self.writer.name for c in space.candidates)
 
     def write_unit_tests(self, space: SearchSpace, plan: Plan, verifier: Verifier) -> None:
         """The unit tests of the writer's modules as pytest files in the run folder, for a person to read and run."""
@@ -262,8 +266,8 @@ class Workshop:
             minimize=self.setting.metric.direction == "minimize",
             workers=self.options.workers,
             race=self.options.seconds is not None,
-            deliveries=max(self.options.workers, 4 if self.llm is not None else 1),
-            prefetch=self.llm is not None,
+            deliveries=max(self.options.workers, 4 if self.asks(space) else 1),
+            prefetch=self.asks(space),
             locked=locked,
             limits=self.limits,
             trials=trials_of(self.store.events(*TRIALS)),
