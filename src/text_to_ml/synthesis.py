@@ -61,24 +61,23 @@ def synthesize(
         "prompts": None if prompts is None else str(prompts), "record": None if record is None else str(record),
         "strategy": strategy, "workers": workers, "seed": seed, "sandbox": sandbox,
     }  # fmt: skip
+    unknown_metric = ""
     if resume is not None:
         understood, store, options = take_up(resume, given, lock)
     else:
         options = Options.make(**given)
         understood, store, unknown_metric = begin(task, workspace, out, options)
-    deadline = None if options.seconds is None else began + options.seconds
-    budget = Budget(deadline, options.evaluations, options.seconds or float("inf"))
-    stop = stop or threading.Event()
     try:
+        deadline = None if options.seconds is None else began + options.seconds
+        budget = Budget(deadline, options.evaluations, options.seconds or float("inf"))
+        stop = stop or threading.Event()
+        if unknown_metric:
+            with Workshop(understood, options, store, budget, stop) as shop:
+                understood = shop.write_metric(unknown_metric)
         if resume is None:
-            if unknown_metric:
-                with Workshop(understood, options, store, budget, stop) as shop:
-                    understood = shop.write_metric(unknown_metric)
             record_start(store, understood, options)
         if on_event is not None:
-            for event in store.events("started"):
-                on_event(event)
-            store.listen(on_event)
+            store.listen(on_event, "started")
         with Workshop(understood, options, store, budget, stop) as shop:
             search(shop, budget, lock)
         store.append("finished", {"seconds": round(clock.monotonic() - began, 2)})

@@ -22,6 +22,7 @@ from text_to_ml.program import STAGES, Configuration, Module, Stage
 from text_to_ml.runtime.job import compile_source
 from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Sandbox
 from text_to_ml.search.data import DataStore, Fold, Loaded, LoadError
+from text_to_ml.syntax import load_array, load_arrays
 
 FIT = "text_to_ml.runtime.job:fit_predict"
 POST = "text_to_ml.runtime.job:post_process"
@@ -160,8 +161,7 @@ class Evaluator:
         path = self.folder / "outputs" / f"{name}.npz"
         if not path.exists():
             return None
-        with np.load(path, allow_pickle=False) as arrays:
-            return tuple(arrays[key] for key in arrays.files)
+        return load_arrays(path)
 
     def test_score(
         self, modules: Mapping[Stage, Module], configuration: Configuration, outputs_of_folds: Sequence[np.ndarray]
@@ -284,7 +284,7 @@ def read_array(path: Path) -> np.ndarray:
     """Read what generated code left; ValueError unless it is a plain numeric array."""
     if path.is_symlink() or not path.is_file():
         raise ValueError(f"{path.name}: not written")
-    array: np.ndarray = np.load(path, allow_pickle=False)
+    array = load_array(path)
     if array.dtype.kind not in "iufb":
         raise ValueError(f"{path.name}: holds {array.dtype}, not numbers")
     return array

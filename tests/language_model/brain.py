@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.conftest import KIND, ROOT
+from text_to_ml import Run, synthesize
 from text_to_ml.domains.base import get_domain
-from text_to_ml.llm.scripted import Fault
+from text_to_ml.llm.scripted import Fault, ScriptedServer
 from text_to_ml.program import Stage, to_json
 from text_to_ml.task import check
 from text_to_ml.writers.catalogue import CatalogueWriter
@@ -148,3 +150,32 @@ class Brain:
 def fenced(source: str) -> str:
     """A source in a fenced block."""
     return f"```python\n{source.strip()}\n```"
+
+
+IRIS = ROOT / "examples/iris"
+FEW = {Stage.PREPARATION: ("plain",), Stage.MODELING: ("linear",), Stage.POST_PROCESSING: ("argmax",)}
+KEY = "sk-a-key-that-must-stay-secret"
+
+
+def go(server: ScriptedServer, out: Path, **options: Any) -> Run:
+    """One small run against a server."""
+    given = {"evaluations": 3, "sandbox": KIND, "workers": 2, "candidates": 3, **options}
+    task = given.pop("task", IRIS)
+    return synthesize(task, model="openai:brain", base_url=server.base_url, out=out, **given)
+
+
+def text_of(folder: Path) -> str:
+    """Everything that a run folder holds, as text."""
+    return "\n".join(p.read_bytes().decode("utf-8", "replace") for p in folder.rglob("*") if p.is_file())
+
+
+def spoil_first(**answers: Any) -> Spoil:
+    """The first reply to each title that holds a key is replaced."""
+
+    def spoil(title: str, number: int, reply: str) -> Any:
+        for key, answer in answers.items():
+            if key.replace("_", " ") in title.replace("_", " ") and number == 0:
+                return answer(reply) if callable(answer) else answer
+        return None
+
+    return spoil

@@ -10,7 +10,7 @@ from sklearn.datasets import load_iris
 from tests.conftest import KIND
 from text_to_ml import Run, synthesize
 
-REPLAYS = Path(__file__).parent / "replays"
+REPLAYS = Path(__file__).parents[1] / "replays"
 
 
 def iris(folder: Path) -> Path:
