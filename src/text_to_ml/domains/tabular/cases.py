@@ -19,6 +19,12 @@ from text_to_ml.runtime.job import execute
 from text_to_ml.runtime.workflow import encode, normalise
 
 
+def state_of(module: Any) -> dict[str, str]:
+    """What a module holds in global dicts, lists, sets, numbers and texts, for comparison."""
+    kept = (dict, list, set, int, float, str, tuple)
+    return {k: repr(v)[:2000] for k, v in vars(module).items() if not k.startswith("__") and isinstance(v, kept)}
+
+
 @dataclass
 class PreparationCase:
     """A data preparation module on a miniature workspace cut from the user's files."""
@@ -110,7 +116,16 @@ class PreparationCase:
     @cached_property
     def codes(self) -> np.ndarray:
         """Numeric targets of `train`, as `fit` is given them."""
-        codes = encode(self.loaded[1], self.facts["classes"], self.facts["kind"])[self._positions[0]]
+        return self._codes_at(self._positions[0])
+
+    @property
+    def everything(self) -> tuple[pd.DataFrame, np.ndarray]:
+        """Samples and numeric targets of all entities, `train` and `other` together."""
+        positions = np.sort(np.concatenate(self._positions))
+        return self._entities_at(positions).copy(deep=True), self._codes_at(positions)
+
+    def _codes_at(self, positions: np.ndarray) -> np.ndarray:
+        codes = encode(self.loaded[1], self.facts["classes"], self.facts["kind"])[positions]
         return codes.astype(int) if self.facts["kind"] == "classification" else codes
 
     def new(self) -> Any:
@@ -137,8 +152,7 @@ class PreparationCase:
     def fitted(self) -> Any:
         """Fitted on `train`."""
         new = self.new()
-        returned = new.fit(self.train, self.codes)
-        assert returned is new, f"fit: must return self, got {type(returned).__name__}"
+        new.fit(self.train, self.codes)
         return new
 
     @cached_property
@@ -190,16 +204,15 @@ class PreparationCase:
         for i, name in enumerate(base.columns):
             gaps[name] = base[name].where(np.arange(len(base)) % 3 != i % 3)
         empty = pd.DataFrame({c: self._missing(base[c]) for c in base.columns}, index=base.index)
-        absent = base.drop(columns=[c for i, c in enumerate(self.feature_columns) if i % 3 == 0 and c in base.columns])
         rows = [
             (gaps, "missing values in every column"),
             (empty, "nothing but missing values"),
             (self.take(empty, slice(0, 1)), "nothing but missing values, a single row"),
         ]
-        if len(absent.columns):
-            rows.append(
-                (absent, f"absent columns ({', '.join(map(str, set(base.columns) - set(absent.columns)))[:120]})")
-            )
+        known = [c for c in self.feature_columns if c in base.columns]
+        for lost in (known[::2], known[1::2]):
+            if lost and len(lost) < len(base.columns):
+                rows.append((base.drop(columns=lost), f"absent columns ({', '.join(map(str, lost))[:120]})"))
         coded = {n for n, kind in self.facts["plan"]["columns"].items() if kind == "category"}
         unseen = {n: base[n].max() + 1_000 for n in numbers if n in coded}
         if text or unseen:
@@ -233,6 +246,7 @@ class ModelingCase:
 
     def __post_init__(self) -> None:
         self.untouched = (self.X.copy(deep=True), self.y.copy(), self.X_new.copy(deep=True))
+        self.state = state_of(self.module)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.data, name)
@@ -266,7 +280,8 @@ class ModelingCase:
 
     def outputs(self, model: Any, X: pd.DataFrame) -> np.ndarray:
         """(rows, n_outputs) probabilities, or (rows,) values."""
-        return np.asarray(model.predict(X) if self.data.regression else model.predict_proba(X), dtype=float)
+        outputs = np.asarray(model.predict(X) if self.data.regression else model.predict_proba(X), dtype=float)
+        return outputs[:, 0] if self.data.regression and outputs.ndim == 2 and outputs.shape[1] == 1 else outputs
 
 
 @dataclass
@@ -285,6 +300,7 @@ class PostProcessingCase:
 
     def __post_init__(self) -> None:
         self.untouched = (self.outputs.copy(), self.codes.copy())
+        self.state = state_of(self.module)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.data, name)
@@ -304,8 +320,7 @@ class PostProcessingCase:
         """Fitted on the case's outputs where it wants that."""
         post = self.new()
         if hasattr(post, "fit"):
-            returned = post.fit(self.outputs, self.codes)
-            assert returned is post, f"fit: must return self, got {type(returned).__name__}"
+            post.fit(self.outputs, self.codes)
         return post
 
     @cached_property

@@ -21,12 +21,13 @@ def as_text(value: Any) -> str:
 
 
 def check_frame(frame: Any, samples: pd.DataFrame, what: str) -> None:
-    """Assert that a prepared frame keeps the contract: rows, index, names, dtypes, finite values, codes."""
+    """Assert that a prepared frame keeps the contract: rows, their order, names, dtypes, finite values, codes."""
     assert isinstance(frame, pd.DataFrame), f"{what}: must be a DataFrame, got {type(frame).__name__}"
     entities = list(pd.unique(samples.index))
     assert len(frame) == len(entities), f"{what}: must have {len(entities)} rows (one per entity), got {len(frame)}"
-    assert list(frame.index) == entities, (
-        f"{what}: the index must name the entities in order of first appearance, {entities[:3]}…, got {list(frame.index)[:3]}…"
+    index = list(frame.index)
+    assert index == entities or set(index) != set(entities), (
+        f"{what}: rows must come in the order in which their entities first appear, {entities[:3]}…, got {index[:3]}…"
     )
     names = list(frame.columns)
     assert all(isinstance(n, str) for n in names), f"{what}: column names must be strings, got {names[:6]}"
@@ -58,17 +59,17 @@ def check_same(got: pd.DataFrame, expected: pd.DataFrame, what: str) -> None:
 
 
 def correlations(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Absolute correlation of each column, (n, d), with a target, (n,); zero for constant columns."""
+    """Correlation of each column, (n, d), with a target, (n,); zero for constant columns."""
     centred = columns - columns.mean(axis=0)
     y = target - target.mean()
     scale = np.sqrt((centred**2).sum(axis=0) * (y**2).sum())
-    return np.abs(centred.T @ y) / np.where(scale > 0, scale, np.inf)
+    return np.asarray(centred.T @ y / np.where(scale > 0, scale, np.inf))
 
 
 def check_outputs(c: ModelingCase, outputs: np.ndarray, rows: int, y: np.ndarray, what: str) -> None:
     """Assert that raw outputs of a model fitted on ``y`` have the right shape and are finite probabilities or values."""
     if c.regression:
-        assert outputs.shape == (rows,), f"predict{what} must give shape ({rows},), got {outputs.shape}"
+        assert outputs.shape in ((rows,), (rows, 1)), f"predict{what} must give shape ({rows},), got {outputs.shape}"
         assert np.isfinite(outputs).all(), f"predict{what} gives values that are not finite"
         return
     expected = (rows, int(y.max()) + 1)
@@ -82,12 +83,16 @@ def check_outputs(c: ModelingCase, outputs: np.ndarray, rows: int, y: np.ndarray
     )
 
 
+def plain(c: PostProcessingCase, predictions: Any) -> np.ndarray:
+    """Predictions as an array; those of a single number are one column, whatever their shape was."""
+    values = np.asarray(predictions)
+    return values.reshape(-1, 1) if c.form == "values" and len(c.classes) == 1 else values
+
+
 def check_predictions(c: PostProcessingCase, predictions: Any, rows: int) -> None:
     """Assert that predictions have the form of the task."""
-    values = np.asarray(predictions)
+    values = plain(c, predictions)
     expected = c.shape(rows)
-    if c.form == "values" and values.ndim == 1:
-        values = values[:, None]
     fits = values.ndim == len(expected) and all(e in (None, g) for e, g in zip(expected, values.shape, strict=True))
     assert fits, (
         f"transform must give {c.form} of shape {tuple('k' if e is None else e for e in expected)}, got {values.shape}"

@@ -138,7 +138,7 @@ def synthetic_targets_can_be_learnt(c: SyntheticCase) -> None:
             f"y can hardly be learnt from X: a simple model explains {max(max(scores), 0.0):.0%} of the variance of new "
             "rows; make y depend on X more clearly"
         )
-    strength = correlations(values, y.astype(float))
+    strength = np.abs(correlations(values, y.astype(float)))
     worst = int(np.argmax(strength))
     assert strength[worst] < 0.9999, f"column {X.columns[worst]!r} of X is y itself; add noise"
 
