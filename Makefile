@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
-.PHONY: demo test test-all lint bench clean
+.PHONY: demo test test-all lint bench bench-mutations clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -36,6 +36,9 @@ test-all: $(READY) system lint
 
 bench: $(READY) system
 	$(BIN)/python benchmarks/tables.py
+
+bench-mutations: $(READY) system
+	$(BIN)/python benchmarks/mutations.py $(if $(wildcard ../shared/data),--data ../shared/data)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

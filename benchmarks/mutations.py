@@ -230,13 +230,25 @@ def main() -> None:
             rows: list[Row] = []
             for subject, sounds in subjects(options, base, box):
                 rows += check_subject(subject, sounds, options.most or None, options.seed)
+                write(rows, options, time.perf_counter() - started)
         finally:
             box.close()
     print(f"\n{table(rows)}\n{listing(rows)}")
+    write(rows, options, time.perf_counter() - started)
+
+
+def write(rows: list[Row], options: argparse.Namespace, seconds: float) -> None:
+    """The result as JSON."""
+    harmful = [r for r in rows if r.harm]
     result: dict[str, Any] = {
-        "seconds": round(time.perf_counter() - started, 1),
+        "seconds": round(seconds, 1),
         "most": options.most,
         "seed": options.seed,
+        "mutants": len(rows),
+        "harmful": len(harmful),
+        "caught": sum(r.rejected for r in harmful),
+        "harmless": len(rows) - len(harmful),
+        "rejected": sum(r.rejected for r in rows if not r.harm),
         "rows": [asdict(r) for r in rows],
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -71,8 +71,10 @@ def differ(a: Any, b: Any) -> bool:
 def neighbours(sound: dict[str, Any], seen: dict[str, Any]) -> list[str]:
     def dependent(one: dict[str, Any], key: str) -> list[str]:
         whole, found = one[key]["plain"], []
-        if differ(one[key]["one"], whole[:1]):
-            found.append("a single row")
+        for name, rows in one[key].items():
+            at = int(name.partition(" ")[2]) if name.startswith("one ") else None
+            if at is not None and "a single row" not in found and differ(rows, whole[at : at + 1]):
+                found.append("a single row")
         if differ(one[key]["reversed"][::-1], whole):
             found.append("rows in another order")
         return found
@@ -135,7 +137,9 @@ def misaligned(sound: dict[str, Any], seen: dict[str, Any]) -> list[str]:
     x, y = np.asarray(sound["features"]["plain"], dtype=float), np.asarray(seen["features"]["plain"], dtype=float)
     if x.shape == y.shape and differ(x, y) and not differ(np.sort(x, axis=0), np.sort(y, axis=0)):
         return ["features are those of the sound program in another order of rows"]
-    return unrelated(a, b, old, new) if seen["stage"] != "data_preparation" else []
+    if seen["stage"] == "data_preparation":
+        return []
+    return unrelated(a, b, old, new) or lost_classes(a, b)
 
 
 def follows(codes: list[Any], predictions: list[np.ndarray]) -> float:
@@ -154,12 +158,16 @@ def follows(codes: list[Any], predictions: list[np.ndarray]) -> float:
 
 
 def unrelated(a: dict[str, Any], b: dict[str, Any], old: list[np.ndarray], new: list[np.ndarray]) -> list[str]:
-    """Predictions that vary as much as before but no longer follow the targets, or follow them the wrong way, or lie on
-    another scale."""
-    before, now = follows(a["codes"], old), follows(b["codes"], new)
-    spread = float(np.concatenate(new).std()) / (float(np.concatenate(old).std()) or 1.0)
-    if before > 0.2 and spread > 0.1 and now < 0.15 * before:
-        return [f"predictions do not follow the targets any more (correlation {now:.2f}, before {before:.2f})"]
+    """Outputs or predictions that vary but no longer follow the targets, or follow them the wrong way, or lie on another
+    scale."""
+    raw = [[np.asarray(o, dtype=float) for o in part["outputs"]] for part in (a, b)]
+    for what, first, second in (("outputs", *raw), ("predictions", old, new)):
+        before, now = follows(a["codes"], first), follows(b["codes"], second)
+        spread = float(np.concatenate(second).std(axis=0).max()) / (
+            float(np.concatenate(first).std(axis=0).max()) or 1.0
+        )
+        if before > 0.2 and spread > 0.1 and now < 0.2 * before:
+            return [f"{what} do not follow the targets any more (correlation {now:.2f}, before {before:.2f})"]
     truth = np.concatenate([np.asarray(c, dtype=float).reshape(len(c), -1) for c in b["codes"]])
     values = np.concatenate(new)
     if a["values"] and skill(a) > 0 and truth.shape == values.shape:
@@ -168,6 +176,25 @@ def unrelated(a: dict[str, Any], b: dict[str, Any], old: list[np.ndarray], new: 
         if ratio > 1.5 and ratio > 3 * usual:
             return [f"predictions lie on another scale (squared error {ratio:.3g} times the variance)"]
     return []
+
+
+def lost_classes(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
+    """Classes that outputs point to clearly, and that the sound program predicts there, but the changed one never does."""
+    if not a["labels"]:
+        return []
+    found = []
+    for k in range(a["labels"]):
+        old, new, rows = 0, 0, 0
+        for fold, outputs in enumerate(a["outputs"]):
+            values = np.asarray(outputs, dtype=float)
+            rest = np.delete(values, k, axis=1).max(axis=1)
+            clear = values[:, k] > rest + 0.2
+            rows += int(clear.sum())
+            old += int(matrix(a, fold, a["labels"])[clear, k].sum())
+            new += int(matrix(b, fold, a["labels"])[clear, k].sum())
+        if rows >= 3 and old >= 0.9 * rows and new <= 0.1 * rows:
+            found.append(f"class {k} is not predicted where the outputs point to it")
+    return found
 
 
 def meaningless(sound: dict[str, Any], seen: dict[str, Any]) -> list[str]:

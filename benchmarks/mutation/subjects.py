@@ -28,6 +28,7 @@ from text_to_ml.verify import Verifier, marks
 OBSERVE = Path(__file__).parent / "observe.py"
 LIMITS = Limits(wall_seconds=150.0, memory_mb=4096, output_kb=16_384)
 MOST_ENTITIES = 700
+ONES = (0, 5, 11, 17, 22)
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def new_files(task: Task, folder: Path) -> dict[str, dict[str, Any]]:
         gaps[name] = base[name].where(np.arange(len(base)) % 4 != i % 4)
     files = {
         "plain": base,
-        "one": base[own == chosen[0]],
+        **{f"one {i}": base[own == chosen[i]] for i in ONES if i < len(chosen)},
         "reversed": pd.concat([base[own == key] for key in chosen[::-1]]),
         "gaps": gaps,
         "empty": base.assign(**dict.fromkeys(features)),

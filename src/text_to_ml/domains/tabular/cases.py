@@ -27,13 +27,14 @@ def state_of(module: Any) -> dict[str, str]:
 
 @dataclass
 class PreparationCase:
-    """A data preparation module on a miniature workspace cut from the user's files."""
+    """A data preparation module on a miniature workspace cut from the user's files; ``default``: at its default setting."""
 
     module: Any
     source: str
     setting: str
     values: dict[str, Any]
     facts: dict[str, Any]
+    default: bool = True
 
     @property
     def given(self) -> str:
@@ -118,11 +119,12 @@ class PreparationCase:
         """Numeric targets of `train`, as `fit` is given them."""
         return self._codes_at(self._positions[0])
 
-    @property
+    @cached_property
     def everything(self) -> tuple[pd.DataFrame, np.ndarray]:
-        """Samples and numeric targets of all entities, `train` and `other` together."""
+        """Samples of all entities, `train` and `other` together, and random targets: the entities' own in another order."""
         positions = np.sort(np.concatenate(self._positions))
-        return self._entities_at(positions).copy(deep=True), self._codes_at(positions)
+        order = np.random.default_rng(0).permutation(len(positions))
+        return self._entities_at(positions).copy(deep=True), self._codes_at(positions)[order]
 
     def _codes_at(self, positions: np.ndarray) -> np.ndarray:
         codes = encode(self.loaded[1], self.facts["classes"], self.facts["kind"])[positions]
@@ -170,9 +172,18 @@ class PreparationCase:
         """What `transform` gives for the other rows."""
         return self.fitted.transform(self.other)
 
+    @cached_property
     def fresh_module(self) -> Any:
-        """The module executed anew."""
+        """The module executed anew: `load` was never called in it."""
         return execute(self.source, self.module.__file__[1:-1])
+
+    @cached_property
+    def fitted_on_random(self) -> Any:
+        """Fitted in the fresh module on all entities with random targets."""
+        samples, codes = self.everything
+        new = self.fresh_module.DataPreparation(**self.values)
+        new.fit(samples, codes)
+        return new
 
     @staticmethod
     def take(samples: pd.DataFrame, which: slice) -> pd.DataFrame:
@@ -200,24 +211,20 @@ class PreparationCase:
         base = self.other
         text = [c for c in base.columns if base[c].dtype == "str"]
         numbers = [c for c in base.columns if base[c].dtype.kind in "iuf"]
-        gaps = base.copy()
+        coded = {n for n, kind in self.facts["plan"]["columns"].items() if kind == "category"}
+        unseen = {n: base[n].max() + 1_000 for n in numbers if n in coded} | dict.fromkeys(text, "never seen before")
+        gaps = base.assign(**unseen)
         for i, name in enumerate(base.columns):
-            gaps[name] = base[name].where(np.arange(len(base)) % 3 != i % 3)
+            gaps[name] = gaps[name].where(np.arange(len(base)) % 3 != i % 3)
         empty = pd.DataFrame({c: self._missing(base[c]) for c in base.columns}, index=base.index)
         rows = [
-            (gaps, "missing values in every column"),
-            (empty, "nothing but missing values"),
+            (gaps, "missing values in every column and categories never seen in fit"),
             (self.take(empty, slice(0, 1)), "nothing but missing values, a single row"),
         ]
         known = [c for c in self.feature_columns if c in base.columns]
         for lost in (known[::2], known[1::2]):
             if lost and len(lost) < len(base.columns):
                 rows.append((base.drop(columns=lost), f"absent columns ({', '.join(map(str, lost))[:120]})"))
-        coded = {n for n, kind in self.facts["plan"]["columns"].items() if kind == "category"}
-        unseen = {n: base[n].max() + 1_000 for n in numbers if n in coded}
-        if text or unseen:
-            unseen |= dict.fromkeys(text, "never seen before")
-            rows.append((base.assign(**unseen), "categories never seen in fit"))
         if numbers:
             rows.append((base.assign(**{c: base[c].astype("str") for c in numbers}), "numbers that arrive as text"))
         return rows

@@ -91,7 +91,8 @@ def transform_gives_finite_float_columns(c: PreparationCase) -> None:
     """`transform` returns a DataFrame with one row per entity in order of first appearance, unique string column names,
     every column float64, no missing and no infinite value."""
     check_frame(c.prepared_train, c.train, "transform of the training rows")
-    check_frame(c.prepared_other, c.other, "transform of new rows")
+    if c.default:
+        check_frame(c.prepared_other, c.other, "transform of new rows")
     assert c.prepared_train.shape[1] <= c.most_features, (
         f"transform gives {c.prepared_train.shape[1]} columns; the plan allows at most {c.most_features}"
     )
@@ -102,10 +103,9 @@ def fit_is_deterministic_and_needs_no_load_before_it(c: PreparationCase) -> None
     """Fitted again on the same rows it gives the same output, also in a process where `load` was never called and other
     rows were fitted before: `fit` and `transform` use what they are given and nothing that was left in a global; all
     randomness has a fixed seed."""
-    module = c.fresh_module()
+    assert c.fitted_on_random is not None
     np.random.seed(1)
-    module.DataPreparation(**c.values).fit(*c.everything)
-    again = module.DataPreparation(**c.values)
+    again = c.fresh_module.DataPreparation(**c.values)
     again.fit(c.train, c.codes)
     check_same(again.transform(c.other), c.prepared_other, "when fitted again without load, after a fit on other rows")
 
@@ -128,10 +128,10 @@ def transform_of_a_row_does_not_depend_on_its_neighbours(c: PreparationCase) -> 
     is the same. No statistic of the rows being transformed is used; statistics are learnt in `fit`."""
     whole = c.prepared_other
     check_same(c.prepared_one, whole.iloc[:1], "for a single row, compared with the same row among others")
-    half = c.take(c.other, slice(None, None, 2))
-    check_same(c.fitted.transform(half), whole.iloc[::2], "for every second row, compared with the same rows among all")
-    backwards = c.take(c.other, slice(None, None, -1))
-    check_same(c.fitted.transform(backwards), whole.iloc[::-1], "for the rows in reverse order")
+    some = c.take(c.other, slice(None, None, -2))
+    check_same(
+        c.fitted.transform(some), whole.iloc[::-2], "for every second row in reverse order, compared with all rows"
+    )
 
 
 @rule(PREPARATION, RULES)
@@ -150,11 +150,16 @@ def transform_does_not_know_training_rows_by_name(c: PreparationCase) -> None:
 def ignored_columns_do_not_matter(c: PreparationCase) -> None:
     """Columns that the plan ignores do not influence the output: with their values shuffled over the rows it is the
     same."""
-    order = np.random.default_rng(0).permutation(len(c.other))
-    for name in c.ignored:
-        if name in c.other.columns:
-            shuffled = c.other.assign(**{name: c.other[name].array[order]})
-            check_same(c.fitted.transform(shuffled), c.prepared_other, f"when {name!r}, an ignored column, is shuffled")
+    ignored = [
+        n
+        for n in c.ignored
+        if n in c.other.columns and n not in c.facts["ids"] and c.other[n].nunique(dropna=False) > 1
+    ]
+    if ignored:
+        order = np.random.default_rng(0).permutation(len(c.other))
+        shuffled = c.other.assign(**{name: c.other[name].array[order] for name in ignored})
+        names = ", ".join(map(repr, ignored[:8]))
+        check_same(c.fitted.transform(shuffled), c.prepared_other, f"when the ignored columns {names} are shuffled")
 
 
 @rule(PREPARATION, RULES)
@@ -162,13 +167,10 @@ def no_column_gives_the_training_targets_away(c: PreparationCase) -> None:
     """No prepared column reproduces the targets of the training rows: fitted on random targets, no column of
     `transform` on the training rows follows them (an encoding by target is smoothed, so that rare values keep near
     the mean)."""
-    columns = c.codes if c.codes.ndim == 2 else c.codes[:, None]
-    shuffled = columns[np.random.default_rng(0).permutation(len(columns))]
-    fitted = c.new()
-    fitted.fit(c.train, shuffled if c.codes.ndim == 2 else shuffled[:, 0])
-    prepared = fitted.transform(c.train)
-    for i in range(shuffled.shape[1]):
-        strength = np.abs(correlations(prepared.to_numpy(dtype=float), shuffled[:, i].astype(float)))
+    samples, codes = c.everything
+    prepared = c.fitted_on_random.transform(samples)
+    for column in codes.reshape(len(codes), -1).T:
+        strength = np.abs(correlations(prepared.to_numpy(dtype=float), column.astype(float)))
         worst = int(np.argmax(strength))
         assert strength[worst] < 0.9, (
             f"transform: column {prepared.columns[worst]!r} follows random training targets "

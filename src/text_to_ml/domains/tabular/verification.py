@@ -21,7 +21,7 @@ def cases_of(
     """One case for each setting; ``program``: a module D_n that makes the data of modeling and post-processing."""
     named = [(s["label"], s["values"]) for s in settings]
     if stage == "data_preparation":
-        return [PreparationCase(module, source, label, values, facts) for label, values in named]
+        return [PreparationCase(module, source, *setting, facts, i == 0) for i, setting in enumerate(named)]
     if stage == "synthetic_data":
         return [SyntheticCase(module, label, facts) for label, _ in named]
     rows = rows_of(facts)
