@@ -28,7 +28,7 @@ from benchmarks.mutation.subjects import Sound, Subject  # noqa: E402
 from tests.conftest import write_workspace  # noqa: E402
 
 from text_to_ml.domains.base import get_domain  # noqa: E402
-from text_to_ml.program import STAGES, Stage, candidate_from_json, module_from_json  # noqa: E402
+from text_to_ml.program import STAGES, Candidate, Stage, candidate_from_json, module_from_json  # noqa: E402
 from text_to_ml.sandbox import bubblewrap, open_sandbox  # noqa: E402
 from text_to_ml.sandbox.base import Sandbox  # noqa: E402
 from text_to_ml.store import RunFolder  # noqa: E402
@@ -59,7 +59,7 @@ MODELS = {
     "absolute": ["knn", "lightgbm"],
     "multioutput": ["elastic_net", "linear"],
     "entity": ["knn"],
-    "Iris": ["linear", "mlp"],
+    "Iris": ["linear", "knn"],
     "Boston": ["svm", "kernel_ridge"],
     "Age": ["linear"],
     "Default": ["lightgbm"],
@@ -92,15 +92,23 @@ def catalogue(subject: Subject) -> list[Sound]:
     found = []
     for candidate in space.candidates:
         names = wanted.get(candidate.stage)
-        if names is None or candidate.name in names or candidate.name in ("scaled", "linear"):
+        if names is None or candidate.name in names or candidate.name in ("scaled", "linear", "catboost"):
             module = writer.write(subject.task, candidate, ())
             assert module is not None
             sound = Sound(module, candidate)
+            if candidate.name == "catboost":
+                subject.other = Sound(module, quick(candidate))
             if names is None or candidate.name in ("scaled", "linear"):
                 subject.partners.setdefault(candidate.stage, sound)
             if names is None or candidate.name in names:
                 found.append(sound)
     return found
+
+
+def quick(candidate: Candidate) -> Candidate:
+    """The candidate with few rounds."""
+    changed = [replace(h, default=h.low) if h.name == "rounds" and h.low else h for h in candidate.hyperparameters]
+    return replace(candidate, hyperparameters=tuple(changed))
 
 
 def of_run(folder: Path, subject: Subject) -> list[Sound]:

@@ -82,7 +82,22 @@ BROKEN_PREPARATION = {
     "float32": (
         "return (numbers - self.means) / self.spread * self.scale",
         "return ((numbers - self.means) / self.spread * self.scale).astype('float32')",
+        None,
+    ),
+    "texts": (
+        "return (numbers - self.means) / self.spread * self.scale",
+        "return ((numbers - self.means) / self.spread * self.scale).astype('str')",
         "transform_gives_finite_float_columns",
+    ),
+    "rows of samples shuffled": (
+        'errors="ignore")\n    return samples',
+        'errors="ignore")\n    samples = samples.iloc[::-1].set_axis(samples.index, axis=0)\n    return samples',
+        "load_keeps_every_entity_in_order",
+    ),
+    "rows with gaps dropped at prediction": (
+        "    return samples, table",
+        "    samples = samples if 'bought' in table.columns else samples.dropna()\n    return samples, table",
+        "load_works_without_targets",
     ),
     "index lost": (
         "return (numbers - self.means) / self.spread * self.scale",

@@ -1,7 +1,7 @@
 """Static rules: what is wrong with generated code that can be seen without running it.
 
-Covers: syntax, required names, module-level code, imports, names that nothing defines, hyperparameters. Each rule's
-sentence stands here once: it goes into the prompt and into the feedback. Does not cover what the rules of a domain check
+Covers: syntax, required names, module-level code, imports, names that nothing defines, hyperparameters. The sentence of
+each rule stands here once: it goes into the prompt and into the feedback. Does not cover what the rules of a domain check
 by running the code.
 """
 

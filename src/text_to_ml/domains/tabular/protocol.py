@@ -13,6 +13,7 @@ from text_to_ml.domains.tabular.cases import ModelingCase, PostProcessingCase, P
 from text_to_ml.domains.tabular.checks import (
     as_text,
     check_frame,
+    check_order,
     check_outputs,
     check_predictions,
     check_same,
@@ -50,8 +51,8 @@ def load_keeps_samples_and_targets_apart(c: PreparationCase) -> None:
 @rule(PREPARATION, RULES)
 def load_keeps_every_entity_in_order(c: PreparationCase) -> None:
     """`load` keeps all entities in order of first appearance: the index of samples names the entity (row numbers, or
-    the entity's id repeated on its rows), the index of targets holds each entity once in the same order, values as
-    in the file."""
+    the entity's id repeated on its rows), the index of targets holds each entity once in the same order, rows and
+    values stand where the file has them."""
     samples, targets = c.loaded
     entities = list(pd.unique(samples.index))
     assert len(entities) == c.entities, (
@@ -68,17 +69,19 @@ def load_keeps_every_entity_in_order(c: PreparationCase) -> None:
             f"load: column {name!r} of targets must hold the values of the file in order, {c.target_values[name][:4]}…, "
             f"got {got[:4]}…"
         )
+    check_order(samples, c.facts["sample_values"])
 
 
 @rule(PREPARATION, RULES)
 def load_works_without_targets(c: PreparationCase) -> None:
-    """When new data is predicted the target columns (or the file of labels) are absent: `load` then returns the same
-    samples and None."""
+    """When new data is predicted the target columns (or the file of labels) are absent, and values may be missing anywhere:
+    `load` then returns all the samples, and None."""
     samples, targets = c.module.load(c.files_without_targets)
     blank = isinstance(targets, pd.DataFrame) and bool(targets.isna().all(axis=None))
     assert targets is None or blank, f"load: without target columns targets must be None, got {type(targets).__name__}"
     assert list(samples.index) == list(c.loaded[0].index), (
-        "load: the index of samples differs when the targets are absent"
+        f"load: samples must have the same {c.rows} rows and index when targets are absent and values are missing, got "
+        f"{len(samples)} rows"
     )
     assert set(samples.columns) == set(c.loaded[0].columns), (
         f"load: the columns of samples differ when the targets are absent: "
@@ -88,8 +91,8 @@ def load_works_without_targets(c: PreparationCase) -> None:
 
 @rule(PREPARATION, RULES, every_setting=True)
 def transform_gives_finite_float_columns(c: PreparationCase) -> None:
-    """`transform` returns a DataFrame with one row per entity in order of first appearance, unique string column names,
-    every column float64, no missing and no infinite value."""
+    """`transform` returns a DataFrame with one row per entity in order of first appearance, unique column names,
+    every column numeric, no missing and no infinite value."""
     check_frame(c.prepared_train, c.train, "transform of the training rows")
     if c.default:
         check_frame(c.prepared_other, c.other, "transform of new rows")
@@ -107,6 +110,8 @@ def fit_is_deterministic_and_needs_no_load_before_it(c: PreparationCase) -> None
     np.random.seed(1)
     again = c.fresh_module.DataPreparation(**c.values)
     again.fit(c.train, c.codes)
+    changed = [k for k, v in c.fresh_state.items() if state_of(c.fresh_module).get(k) != v]
+    assert not changed, f"fit changed the global {', '.join(changed)}; keep what is learnt in self"
     check_same(again.transform(c.other), c.prepared_other, "when fitted again without load, after a fit on other rows")
 
 
@@ -353,7 +358,7 @@ def prediction_of_a_row_does_not_depend_on_its_neighbours(c: PostProcessingCase)
     post = c.fitted
     whole = plain(c, post.transform(c.outputs))
     for rows, expected, what in (
-        (c.outputs[1:2], whole[1:2], "a single row"),
+        *((c.outputs[i : i + 1], whole[i : i + 1], "a single row") for i in range(6)),
         (c.outputs[::-1].copy(), whole[::-1], "the rows in reverse order"),
     ):
         got = plain(c, post.transform(rows))
