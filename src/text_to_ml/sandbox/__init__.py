@@ -1,63 +1,122 @@
 """Sandboxes: the family of places where generated code runs.
 
-Members: bubblewrap (namespaces) and none (a plain process with limits, only when the user asks for it).
+Members: bubblewrap, landlock, sandbox-exec (macOS) and none (plain processes with limits, only when the user asks for
+it). ``auto`` takes the first of this ladder that holds on this machine, tried by really running a job in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from text_to_ml.errors import OptionError, SandboxError, did_you_mean
 from text_to_ml.sandbox.base import Sandbox
 
-KINDS = ("auto", "bubblewrap", "none")
+if TYPE_CHECKING:
+    from text_to_ml.sandbox.isolation import Isolation
+
+LADDER = ("bubblewrap", "landlock", "sandbox-exec")
+KINDS = ("auto", *LADDER, "none")
+TABLES = (
+    "numpy pandas pyarrow.feather scipy.sparse scipy.stats sklearn.base sklearn.pipeline sklearn.compose sklearn.impute "
+    "sklearn.preprocessing sklearn.model_selection sklearn.metrics sklearn.linear_model sklearn.ensemble sklearn.tree "
+    "sklearn.svm sklearn.neighbors sklearn.naive_bayes sklearn.neural_network sklearn.discriminant_analysis "
+    "sklearn.feature_selection sklearn.decomposition sklearn.cluster sklearn.calibration sklearn.dummy "
+    "sklearn.feature_extraction.text sklearn.gaussian_process sklearn.kernel_approximation"
+)
 
 
 def open_sandbox(
     kind: str = "auto",
     *,
-    preload: Sequence[str] = (),
+    preload: Sequence[str] = tuple(TABLES.split()),
     readable: Sequence[Path] = (),
     writable: Sequence[Path] = (),
+    lanes: int = 2,
 ) -> Sandbox:
-    """Open a sandbox whose jobs may read ``readable`` and write below ``writable``; returns before it is warm.
+    """Open a sandbox; returns before its warm process is ready, the first run waits for it.
 
-    ``kind``: auto takes the strongest isolation that works here and refuses where none does (SandboxError); none is a
-    plain process with limits on time and memory but free access to files and network.
+    ``preload``: modules that the warm process imports; one that fails or hangs is left out and recorded. ``readable``:
+    files and folders that every job may read. ``writable``: folders below which the scratch folders of jobs will lie (a
+    scratch folder elsewhere works too, but may start the warm process again). ``lanes``: jobs that run at once.
+    Raises SandboxError where nothing isolates on this machine, OptionError for an unknown ``kind``.
     """
-    from text_to_ml.sandbox import bubblewrap
-    from text_to_ml.sandbox.warm import WarmSandbox
+    if kind not in KINDS:
+        raise OptionError(f"sandbox {kind!r}: is not one of {', '.join(KINDS)}.{did_you_mean(kind, list(KINDS))}")
+    from text_to_ml.sandbox.host import WarmSandbox
 
-    require(kind)
-    if kind == "none":
-        return WarmSandbox("none", lambda command: command, preload)
-    read, write = [p.resolve() for p in readable], [p.resolve() for p in writable]
-    return WarmSandbox("bubblewrap", lambda command: bubblewrap.wrap(command, read, write), preload)
+    return WarmSandbox(_choose(kind), preload=preload, readable=readable, writable=writable, lanes=lanes)
+
+
+def describe() -> list[str]:
+    """What `text-to-ml doctor` says: the step in force, what it does not stop, why stronger ones are not in force."""
+    lines: list[str] = []
+    for kind in LADDER:
+        wrong = probe(kind)
+        if wrong:
+            lines.append(f"{kind}: not in force, {wrong}")
+            continue
+        return [f"{kind}: in force", *(f"does not stop: {line}" for line in isolation_of(kind).missing()), *lines]
+    return [*lines, f"none in force: {INSTALL}"]
+
+
+@cache
+def probe(kind: str) -> str:
+    """Try a step of the ladder once, for real; "" where it holds, else why it does not."""
+    import shutil
+    import sys
+
+    from text_to_ml.sandbox.isolation import probe as run_probe
+
+    if (kind == "sandbox-exec") != (sys.platform == "darwin"):
+        return "not for this operating system"
+    if kind == "bubblewrap" and shutil.which("bwrap") is None:
+        return "the program bwrap is not installed"
+    if kind == "landlock":
+        from text_to_ml.sandbox.landlock import abi, system_calls
+
+        if abi() == 0:
+            return "the kernel has no Landlock"
+        if system_calls(unix_sockets=False) is None:
+            return "libseccomp is not installed (sudo apt install libseccomp2)"
+    return run_probe(isolation_of(kind))
+
+
+INSTALL = (
+    "install bubblewrap (Debian, Ubuntu: sudo apt install bubblewrap; Fedora: sudo dnf install bubblewrap), "
+    "or run without protection with --no-sandbox"
+)
 
 
 def require(kind: str) -> None:
     """OptionError for an unknown kind, SandboxError where this machine cannot give it."""
     if kind not in KINDS:
         raise OptionError(f"sandbox {kind!r}: is not one of {', '.join(KINDS)}.{did_you_mean(kind, list(KINDS))}")
-    from text_to_ml.sandbox import bubblewrap
-
-    reason = "" if kind == "none" else bubblewrap.available()
-    if reason:
-        raise SandboxError(
-            f"generated code cannot be isolated on this machine: {reason}. Install bubblewrap (Debian, Ubuntu: "
-            "sudo apt install bubblewrap), or run without protection with --no-sandbox."
-        )
+    _choose(kind)
 
 
-def describe() -> list[str]:
-    """What `text-to-ml doctor` says: the step in force and what it does not stop."""
-    from text_to_ml.sandbox import bubblewrap
+def _choose(kind: str) -> Isolation:
+    if kind == "none":
+        return isolation_of(kind)
+    reasons = []
+    for step in LADDER if kind == "auto" else (kind,):
+        wrong = probe(step)
+        if not wrong:
+            return isolation_of(step)
+        reasons.append(f"{step}: {wrong}")
+    raise SandboxError(f"generated code cannot be isolated on this machine ({'; '.join(reasons)}): {INSTALL}.")
 
-    reason = bubblewrap.available()
-    if reason:
-        return [f"none: {reason}", "install bubblewrap, or run without protection with --no-sandbox"]
-    return [
-        "bubblewrap: no network, data read-only, nothing else of this machine in sight",
-        "does not stop: exploits of the kernel; code of one run touching another trial's scratch files",
-    ]
+
+def isolation_of(kind: str) -> Isolation:
+    """A member of the family by its name, untried."""
+    from text_to_ml.sandbox import bubblewrap, landlock, plain, seatbelt
+
+    members: dict[str, type[Isolation]] = {
+        "bubblewrap": bubblewrap.Bubblewrap,
+        "landlock": landlock.Landlock,
+        "sandbox-exec": seatbelt.Seatbelt,
+        "none": plain.Plain,
+    }
+    return members[kind]()
