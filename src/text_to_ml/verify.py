@@ -22,6 +22,7 @@ from typing import Any
 from text_to_ml.domains.base import DomainFamily
 from text_to_ml.program import Candidate, Hyperparameter, Module, Stage, Value
 from text_to_ml.sandbox.base import Job, Limits, Sandbox
+from text_to_ml.sandbox.environment import imports_of
 from text_to_ml.syntax import parse
 
 MAX_FEEDBACK_LINES = 40
@@ -211,7 +212,8 @@ class Verifier:
             return TestReport(True)
         scratch = self.folder / f"{module.stage}-{module.candidate}-{module.digest[:8]}"
         scratch.mkdir(parents=True, exist_ok=True)
-        job = Job(self.domain.verify_entry, payload, scratch, readable=readable_of(self.facts))
+        imports = imports_of(module.source)
+        job = Job(self.domain.verify_entry, payload, scratch, readable=readable_of(self.facts), imports=imports)
         result = self.sandbox.run(job, self.limits)
         if not result.passed or not (result.value or {}).get("finished"):
             return self._broken(module.stage, result)

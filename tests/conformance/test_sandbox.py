@@ -18,28 +18,15 @@ from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Sandbox, Statu
 
 MEMBERS = [kind for kind in KINDS if kind != "auto"]
 LIMITS = Limits(wall_seconds=15.0, memory_mb=1500)
-MODULE = """
-import json, os, sys, time
-def echo(payload): return payload
-def fail(payload): return helper(payload)
-def helper(payload): raise ValueError(f"bad {payload}")
-def threads(_): return os.environ["OMP_NUM_THREADS"]
-def state(_):
-    import random
-    return [random.random(), hash("text"), os.getcwd(), sys.flags.hash_randomization]
-def write(text):
-    open("out.txt", "w").write(text)
-    return sorted(os.listdir("."))
-def read(path): return open(path).read()
-def odd(_): return {1, 2}
-def generated(_):
-    import linecache
-    source = "def build():\\n    return 1 / 0\\n"
-    linecache.cache["<modeling: ridge>"] = (len(source), None, source.splitlines(True), "<modeling: ridge>")
-    scope = {}
-    exec(compile(source, "<modeling: ridge>", "exec"), scope)
-    return json.loads("[1]") and scope["build"]()
+GENERATED = """
+import linecache
+source = "def build():\\n    return 1 / 0\\n"
+linecache.cache["<modeling: ridge>"] = (len(source), None, source.splitlines(True), "<modeling: ridge>")
+scope = {}
+exec(compile(source, "<modeling: ridge>", "exec"), scope)
+scope["build"]()
 """
+STATE = "[__import__('random').random(), hash('text'), __import__('os').getcwd(), __import__('sys').flags.hash_randomization]"
 
 
 @pytest.fixture(scope="module", params=MEMBERS)
@@ -50,14 +37,6 @@ def box(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     box = open_sandbox(request.param, preload=["numpy", "no_such_module"], writable=[work])
     yield box
     box.close()
-
-
-@pytest.fixture
-def code(tmp_path: Path) -> Path:
-    folder = tmp_path / "code"
-    folder.mkdir()
-    (folder / "entries.py").write_text(MODULE)
-    return folder
 
 
 @pytest.fixture
@@ -103,32 +82,31 @@ def test_every_ending_is_a_record(
 @pytest.mark.parametrize(
     "value", [None, 1.5, "é\U0001f600", {"a": [1, {"b": None}]}, "x" * 5_000_000, list(range(100_000))]
 )
-def test_values_go_in_and_come_back(value: Any, fresh: bool, box: Sandbox, scratch: Path, code: Path) -> None:
-    job = Job("entries:echo", value, scratch, paths=(code,), fresh=fresh)
+def test_values_go_in_and_come_back(value: Any, fresh: bool, box: Sandbox, scratch: Path) -> None:
+    job = Job("copy:copy", value, scratch, fresh=fresh)
     result = box.run(job, LIMITS)
     assert result.passed, result.error
     assert result.value == value
 
 
-def test_what_is_no_json_does_not_come_back(box: Sandbox, scratch: Path, code: Path) -> None:
-    result = box.run(Job("entries:odd", 0, scratch, paths=(code,)), LIMITS)
+def test_what_is_no_json_does_not_come_back(box: Sandbox, scratch: Path) -> None:
+    result = box.run(Job("builtins:set", [1, 2], scratch), LIMITS)
     assert (result.status, result.value) == (Status.FAILED, None)
     assert "set is not JSON serializable" in result.error
 
 
-def test_an_entry_that_is_not_there_is_a_fault(box: Sandbox, scratch: Path, code: Path) -> None:
-    result = box.run(Job("entries:nothing", 0, scratch, paths=(code,)), LIMITS)
+def test_an_entry_that_is_not_there_is_a_fault(box: Sandbox, scratch: Path) -> None:
+    result = box.run(Job("json:nothing", 0, scratch), LIMITS)
     assert result.status is Status.FAILED
     assert "nothing" in result.error
 
 
-def test_tracebacks_keep_generated_frames_only(box: Sandbox, scratch: Path, code: Path) -> None:
-    result = box.run(Job("entries:generated", 0, scratch, paths=(code,)), LIMITS)
+def test_tracebacks_keep_generated_frames_only(box: Sandbox, scratch: Path) -> None:
+    result = run(box, scratch, GENERATED)
     assert '"<modeling: ridge>", line 2, in build' in result.traceback
     assert "return 1 / 0" in result.traceback
     assert "child.py" not in result.traceback
-    assert "entries.py" not in result.traceback
-    assert box.run(Job("entries:fail", 0, scratch, paths=(code,)), LIMITS).traceback == ""
+    assert box.run(Job("json:loads", "[", scratch), LIMITS).traceback == ""
 
 
 def test_tracebacks_are_short(box: Sandbox, scratch: Path) -> None:
@@ -138,10 +116,10 @@ def test_tracebacks_are_short(box: Sandbox, scratch: Path) -> None:
     assert len(result.traceback.splitlines()) <= 40
 
 
-def test_every_run_starts_from_the_same_state(box: Sandbox, scratch: Path, code: Path) -> None:
-    job = Job("entries:state", 0, scratch, paths=(code,))
+def test_every_run_starts_from_the_same_state(box: Sandbox, scratch: Path) -> None:
+    job = Job("builtins:eval", STATE, scratch)
     first, second = box.run(job, LIMITS), box.run(job, LIMITS)
-    fresh = box.run(Job("entries:state", 0, scratch, paths=(code,), fresh=True), LIMITS)
+    fresh = box.run(Job("builtins:eval", STATE, scratch, fresh=True), LIMITS)
     assert first.value == second.value
     assert first.value[1:] == fresh.value[1:] == [first.value[1], str(scratch), 0]
 
@@ -152,35 +130,33 @@ def test_a_run_cannot_change_the_next(box: Sandbox, scratch: Path) -> None:
 
 
 @pytest.mark.parametrize("fresh", [False, True])
-def test_threads_are_set(fresh: bool, box: Sandbox, scratch: Path, code: Path) -> None:
-    job = Job("entries:threads", 0, scratch, paths=(code,), threads=2, fresh=fresh)
+def test_threads_are_set(fresh: bool, box: Sandbox, scratch: Path) -> None:
+    job = Job("os:getenv", "OMP_NUM_THREADS", scratch, threads=2, fresh=fresh)
     assert box.run(job, LIMITS).value == "2"
 
 
 @pytest.mark.parametrize("fresh", [False, True])
-def test_files_are_left_in_scratch_and_nothing_else(fresh: bool, box: Sandbox, scratch: Path, code: Path) -> None:
+def test_files_are_left_in_scratch_and_nothing_else(fresh: bool, box: Sandbox, scratch: Path) -> None:
     made = "import tempfile; f = tempfile.NamedTemporaryFile(delete=False); f.write(b'x')"
     assert run(box, scratch, made, fresh=fresh).passed
-    job = Job("entries:write", "text", scratch, paths=(code,), fresh=fresh)
+    job = Job("builtins:exec", "open('out.txt', 'w').write('text')", scratch, fresh=fresh)
     assert box.run(job, LIMITS).passed
     assert [(p.name, p.read_text()) for p in scratch.iterdir()] == [("out.txt", "text")]
 
 
-def test_readable_files_can_be_read(box: Sandbox, scratch: Path, code: Path, tmp_path: Path) -> None:
+def test_readable_files_can_be_read(box: Sandbox, scratch: Path, tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("a\n1\n")
-    job = Job("entries:read", str(tmp_path / "data.csv"), scratch, (tmp_path / "data.csv",), paths=(code,))
+    job = Job("builtins:eval", f"open({str(tmp_path / 'data.csv')!r}).read()", scratch, (tmp_path / "data.csv",))
     assert box.run(job, LIMITS).value == "a\n1\n"
 
 
-def test_folders_that_were_not_announced_work_too(
-    box: Sandbox, code: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_folders_that_were_not_announced_work_too(box: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as far:
         (Path(far) / "data").write_text("far")
         (Path(far) / "scratch").mkdir()
-        job = Job("entries:read", f"{far}/data", Path(far) / "scratch", (Path(far) / "data",), paths=(code,))
+        job = Job("builtins:eval", f"open('{far}/data').read()", Path(far) / "scratch", (Path(far) / "data",))
         assert box.run(job, LIMITS).value == "far"
 
 
@@ -229,11 +205,11 @@ def test_cancel_ends_a_run_at_once(fresh: bool, box: Sandbox, scratch: Path) -> 
     assert box.run(job, LIMITS, cancel).status is Status.KILLED
 
 
-def test_many_threads_share_it(box: Sandbox, tmp_path: Path, code: Path) -> None:
+def test_many_threads_share_it(box: Sandbox, tmp_path: Path) -> None:
     def one(number: int) -> object:
         folder = tmp_path / str(number)
         folder.mkdir()
-        return box.run(Job("entries:echo", number, folder, paths=(code,)), LIMITS).value
+        return box.run(Job("copy:copy", number, folder), LIMITS).value
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(one, range(40))) == list(range(40))

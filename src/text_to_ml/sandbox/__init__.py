@@ -19,35 +19,27 @@ if TYPE_CHECKING:
 
 LADDER = ("bubblewrap", "landlock", "sandbox-exec")
 KINDS = ("auto", *LADDER, "none")
-TABLES = (
-    "numpy pandas pyarrow.feather scipy.sparse scipy.stats sklearn.base sklearn.pipeline sklearn.compose sklearn.impute "
-    "sklearn.preprocessing sklearn.model_selection sklearn.metrics sklearn.linear_model sklearn.ensemble sklearn.tree "
-    "sklearn.svm sklearn.neighbors sklearn.naive_bayes sklearn.neural_network sklearn.discriminant_analysis "
-    "sklearn.feature_selection sklearn.decomposition sklearn.cluster sklearn.calibration sklearn.dummy "
-    "sklearn.feature_extraction.text sklearn.gaussian_process sklearn.kernel_approximation"
-)
 
 
 def open_sandbox(
     kind: str = "auto",
     *,
-    preload: Sequence[str] = tuple(TABLES.split()),
+    preload: Sequence[str] = (),
     readable: Sequence[Path] = (),
     writable: Sequence[Path] = (),
-    lanes: int = 2,
+    lanes: int | None = None,
 ) -> Sandbox:
     """Open a sandbox; returns before its warm process is ready, the first run waits for it.
 
     ``preload``: modules that the warm process imports; one that fails or hangs is left out and recorded. ``readable``:
-    files and folders that every job may read. ``writable``: folders below which the scratch folders of jobs will lie (a
-    scratch folder elsewhere works too, but may start the warm process again). ``lanes``: jobs that run at once.
+    files and folders that jobs will name as theirs to read; no job sees those of another. ``writable``: folders below
+    which the scratch folders of jobs will lie, and what the host writes for them. (A folder that was not announced works
+    too, but may start the warm process again.) ``lanes``: jobs that run at once; None: as many as there are cores.
     Raises SandboxError where nothing isolates on this machine, OptionError for an unknown ``kind``.
     """
-    if kind not in KINDS:
-        raise OptionError(f"sandbox {kind!r}: is not one of {', '.join(KINDS)}.{did_you_mean(kind, list(KINDS))}")
     from text_to_ml.sandbox.host import WarmSandbox
 
-    return WarmSandbox(_choose(kind), preload=preload, readable=readable, writable=writable, lanes=lanes)
+    return WarmSandbox(choose(kind), preload=preload, readable=readable, writable=writable, lanes=lanes)
 
 
 def describe() -> list[str]:
@@ -75,9 +67,10 @@ def probe(kind: str) -> str:
     if kind == "bubblewrap" and shutil.which("bwrap") is None:
         return "the program bwrap is not installed"
     if kind == "landlock":
-        from text_to_ml.sandbox.landlock import abi, system_calls
+        from text_to_ml.sandbox.inside.landlock import version
+        from text_to_ml.sandbox.landlock import system_calls
 
-        if abi() == 0:
+        if version() == 0:
             return "the kernel has no Landlock"
         if system_calls(unix_sockets=False) is None:
             return "libseccomp is not installed (sudo apt install libseccomp2)"
@@ -92,12 +85,13 @@ INSTALL = (
 
 def require(kind: str) -> None:
     """OptionError for an unknown kind, SandboxError where this machine cannot give it."""
+    choose(kind)
+
+
+def choose(kind: str) -> Isolation:
+    """The isolation that a kind stands for on this machine."""
     if kind not in KINDS:
         raise OptionError(f"sandbox {kind!r}: is not one of {', '.join(KINDS)}.{did_you_mean(kind, list(KINDS))}")
-    _choose(kind)
-
-
-def _choose(kind: str) -> Isolation:
     if kind == "none":
         return isolation_of(kind)
     reasons = []

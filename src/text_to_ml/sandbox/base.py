@@ -1,7 +1,7 @@
 """Sandbox: run one job of generated code under limits; every ending is an `ExecutionResult`.
 
-A job names an entry point "module:function" of `text_to_ml.runtime` or a domain's runtime (or of the packages in
-``paths``). The function gets the payload (a JSON value) and returns a JSON value; big data goes through files in a safe
+A job names an entry point "module:function" that can be imported inside (of `text_to_ml.runtime`, or of a domain's own
+folder). The function gets the payload (a JSON value) and returns a JSON value; big data goes through files in a safe
 format (Arrow, npy) below ``readable`` and ``scratch``. Members of the family: see `text_to_ml.sandbox`.
 """
 
@@ -49,18 +49,19 @@ class Job:
     payload   JSON value; the returned JSON value stands in `ExecutionResult.value`
     scratch   an existing folder that the job may write (its working directory); the only one
     readable  files and folders that the job may read besides the Python environment
-    paths     folders that stand first on the job's sys.path; readable too
     fresh     True: a new interpreter (training with torch, whole programs); False: a fork of the warm process
     threads   what OMP_NUM_THREADS and its kin are set to
+    imports   modules that the job's code imports (see `environment.imports_of`): the warm process takes up what it does
+              not hold yet, for the jobs to come
     """
 
     entry: str
     payload: Any
     scratch: Path
     readable: tuple[Path, ...] = ()
-    paths: tuple[Path, ...] = ()
     fresh: bool = False
     threads: int = 1
+    imports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,15 +89,16 @@ class ExecutionResult:
         """True when the entry returned."""
         return self.status is Status.PASSED
 
+    def number(self, key: str) -> float:
+        """A number of ``value``, which generated code may have tampered with; 0 where there is none."""
+        found = self.value.get(key) if isinstance(self.value, dict) else None
+        return float(found) if isinstance(found, int | float) else 0.0
+
 
 class Sandbox(Protocol):
     """Runs jobs. `run` blocks, may be called from several threads, and never raises for what a job does."""
 
     name: str
-
-    def describe(self) -> list[str]:
-        """The step in force and what it does not stop, one line each."""
-        ...
 
     def run(self, job: Job, limits: Limits, cancel: threading.Event | None = None) -> ExecutionResult:
         """Run one job to its end; setting ``cancel`` kills it (status killed)."""

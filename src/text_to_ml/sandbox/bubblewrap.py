@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from text_to_ml.sandbox import environment
+from text_to_ml.sandbox.inside.landlock import version
 from text_to_ml.sandbox.isolation import confinement
-from text_to_ml.sandbox.landlock import abi, system_calls
+from text_to_ml.sandbox.landlock import system_calls
 
 FLAGS = (
     "--unshare-user --unshare-pid --unshare-net --unshare-ipc --unshare-uts --unshare-cgroup-try --die-with-parent "
@@ -59,14 +60,13 @@ class Bubblewrap:
             out += ["--bind", path_, path_]
         return [*out, "--chdir", "/", "--", *command]
 
-    def confinement(self, readable: Sequence[str], *, fresh: bool) -> dict[str, Any]:
+    def confinement(self, *, fresh: bool) -> dict[str, Any]:
         """Landlock and seccomp where they are to be had."""
         devices = [*environment.DEVICES, *(["/dev/shm", *graphics()] if fresh else [])]
         return confinement(
-            landlock=abi() > 0,
+            landlock=version() > 0,
             seccomp=system_calls(unix_sockets=True) or b"",
             programs=[*environment.SYSTEM, *environment.SYSTEM_FILES, *environment.python_folders()],
-            readable=readable,
             devices=devices,
             processes=os.getuid() != 0 and kernel() >= (5, 14),
         )
@@ -74,7 +74,7 @@ class Bubblewrap:
     def missing(self) -> list[str]:
         """What this step does not stop here."""
         lines = ["faults of the kernel; code that deceives the tests in its own process (scores are taken outside)"]
-        if abi() == 0:
+        if version() == 0:
             lines.append("a run reading folders of other runs of the same task (the kernel has no Landlock)")
         if system_calls(unix_sockets=True) is None:
             lines.append("odd system calls (libseccomp is not installed: sudo apt install libseccomp2)")

@@ -5,17 +5,22 @@ Narrow on purpose: neither the home folder nor a folder above the project, no pa
 
 from __future__ import annotations
 
+import ast
 import os
 import site
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+
+from text_to_ml.syntax import parse
 
 PACKAGE = Path(__file__).resolve().parents[1]
 SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin")
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives", "/etc/fonts", "/sys/devices/system/cpu")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 KEPT = ("LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+LAZY = ("transformers", "diffusers")
 ONE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
@@ -29,6 +34,31 @@ def python_folders() -> list[str]:
         if Path(folder).is_dir() and not is_broad(Path(folder)) and not covered(Path(folder), [*kept, "/usr"]):
             kept.append(folder)
     return kept
+
+
+def imports_of(source: str) -> tuple[str, ...]:
+    """Modules that a source text imports, besides the standard library; "package:name" for what a lazy package imports
+    only when the name is used. () for a text that does not parse."""
+    try:
+        nodes = list(ast.walk(parse(source)))
+    except (SyntaxError, ValueError):
+        return ()
+    found: dict[str, None] = {}
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found.update(dict.fromkeys(alias.name for alias in node.names))
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            lazy = node.module.partition(".")[0] in LAZY
+            found.update(dict.fromkeys(f"{node.module}:{a.name}" if lazy else node.module for a in node.names))
+    own = {*sys.stdlib_module_names, "text_to_ml"}
+    return tuple(name for name in found if name.partition(":")[0].partition(".")[0] not in own)
+
+
+def names_of(paths: Sequence[Path]) -> list[str]:
+    """Where paths lie, links resolved, and the names by which they were called where these are others."""
+    real = list(dict.fromkeys(str(path.resolve()) for path in paths))
+    names = dict.fromkeys(os.path.abspath(path) for path in paths)  # noqa: PTH100
+    return real + [name for name in names if not covered(Path(name), [*real, *python_folders(), "/usr"])]
 
 
 def covered(path: Path, folders: list[str]) -> bool:

@@ -12,15 +12,18 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from text_to_ml.errors import SandboxError
 from text_to_ml.sandbox import environment
+from text_to_ml.sandbox.cgroup import Group, new_group
 from text_to_ml.sandbox.channel import ChannelClosedError, receive_frame, send_frame
 from text_to_ml.sandbox.isolation import Isolation
 
@@ -35,6 +38,14 @@ class DroppedError(Exception):
         self.module, self.reason, self.at_once = module, reason, at_once
 
 
+@dataclass(eq=False)
+class Lane:
+    """A supervisor seen from the host: its channel, and its control group where this machine has them."""
+
+    sock: socket.socket
+    group: Group | None = None
+
+
 class Generation:
     """A warm process that sees ``readable`` and ``writable`` (where the isolation mounts folders)."""
 
@@ -44,7 +55,9 @@ class Generation:
         self.isolation = isolation
         self.shared, self.readable, self.writable = list(shared), list(readable), list(writable)
         self.failures: dict[str, str] = {}
-        self.lanes: list[socket.socket] = []
+        self.lanes: list[Lane] = []
+        self.groups: list[Group] = []
+        self.modules: frozenset[str] = frozenset()
         self.busy = 0
         self.retired = False
         self.ready = False
@@ -68,7 +81,7 @@ class Generation:
                     env=environment.variables(self.home or "/tmp"), pass_fds=[inner.fileno()],
                 )  # fmt: skip
                 inner.close()
-                confinement = self.isolation.confinement(self.shared, fresh=fresh)
+                confinement = self.isolation.confinement(fresh=fresh)
                 send_frame(host, {"preload": list(preload), "confinement": confinement, "home": self.home})
                 self._await_ready(host, preload_seconds)
             except (OSError, ChannelClosedError) as error:
@@ -96,7 +109,7 @@ class Generation:
                     raise DroppedError(importing, "ended the process", at_once=False) from error
                 raise
             if frame.get("ready"):
-                self.ready = True
+                self.ready, self.modules = True, frozenset(frame["modules"])
                 sock.settimeout(None)
                 return
             if "importing" in frame:
@@ -114,8 +127,8 @@ class Generation:
         """True while the process runs."""
         return self._process is not None and self._process.poll() is None
 
-    def open_lane(self) -> socket.socket:
-        """A channel to a new supervisor; ChannelClosedError where the process has gone."""
+    def open_lane(self) -> Lane:
+        """A new supervisor; ChannelClosedError where the process has gone."""
         host, inner = socket.socketpair()
         with inner:
             try:
@@ -123,10 +136,26 @@ class Generation:
                 rights = array.array("i", [inner.fileno()])
                 with self._lock:
                     self._sock.sendmsg([b"L"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+                return Lane(host, self._grouped(host))
             except (OSError, AssertionError) as error:
                 host.close()
                 raise ChannelClosedError(str(error)) from error
-        return host
+
+    def _grouped(self, sock: socket.socket) -> Group | None:
+        """Wait for a supervisor to be there; its control group."""
+        sock.settimeout(START_SECONDS)
+        group = new_group()
+        if group is not None:
+            self.groups.append(group)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        said, ancillary, _, _ = sock.recvmsg(1, socket.CMSG_SPACE(struct.calcsize("3i")))
+        if not said:
+            raise OSError("the supervisor has gone")
+        sock.settimeout(None)
+        for _, kind, content in ancillary:
+            if group is not None and kind == socket.SCM_CREDENTIALS and group.add(struct.unpack("3i", content)[0]):
+                return group
+        return None
 
     def sees(self, readable: Sequence[str], writable: Sequence[str]) -> bool:
         """True where a job with these folders can run here."""
@@ -139,7 +168,7 @@ class Generation:
         with self._lock:
             sock, self._sock = self._sock, None
         for lane in self.lanes:
-            lane.close()
+            lane.sock.close()
         self.lanes.clear()
         if sock is not None:
             with contextlib.suppress(OSError):
@@ -148,6 +177,8 @@ class Generation:
         process, self._process = self._process, None
         if process is not None:
             end(process, gently=self.ready and not self.isolation.mounts)
+        for group in self.groups:
+            group.remove()
         if self.home:
             shutil.rmtree(self.home, ignore_errors=True)
 

@@ -23,13 +23,14 @@ from text_to_ml.errors import SandboxError
 from text_to_ml.sandbox import environment, results
 from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Status
 from text_to_ml.sandbox.channel import ChannelClosedError, receive_frame, send_frame
-from text_to_ml.sandbox.generation import DroppedError, Generation, uncovered
+from text_to_ml.sandbox.generation import DroppedError, Generation, Lane, uncovered
 from text_to_ml.sandbox.isolation import Isolation
 
 GRACE_SECONDS = 15.0
 TICK = 0.05
 MAX_STARTS, MAX_RESTARTS = 3, 12
 TRIES = 3
+MAX_TAKEN_UP = 200
 
 
 class WarmSandbox:
@@ -42,7 +43,7 @@ class WarmSandbox:
         preload: Sequence[str] = (),
         readable: Sequence[Path] = (),
         writable: Sequence[Path] = (),
-        lanes: int = 2,
+        lanes: int | None = None,
         preload_seconds: float = 120.0,
         probing: bool = False,
     ) -> None:
@@ -50,19 +51,27 @@ class WarmSandbox:
         self.isolation = isolation
         self.preload_failures: dict[str, str] = {}
         self.warm_seconds: float | None = None
-        self._preload, self._preload_seconds, self._lanes = list(dict.fromkeys(preload)), preload_seconds, max(1, lanes)
-        self._shared = [str(p.resolve()) for p in readable]
+        self._preload, self._preload_seconds, self._lanes = (
+            list(dict.fromkeys(preload)),
+            preload_seconds,
+            lanes or max(2, os.cpu_count() or 2),
+        )
+        self._shared = environment.names_of(readable)
         self._readable: list[str] = []
-        self._writable = [str(p.resolve()) for p in writable]
+        self._writable = environment.names_of(writable)
         self._changed = threading.Condition()
         self._current: Generation | None = None
         self._failure: SandboxError | None = None
         self._fresh: set[Generation] = set()
+        self._starting: list[Generation] = []
         self._closed = False
-        self._wanted = isolation.forks and not probing
+        self._asked = set(self._preload)
+        self._taken_up = 0
+        self._outdated = False
         self._keeper: threading.Thread | None = None
-        if self._wanted:
-            self._keep()
+        if isolation.forks and not probing:
+            self._keeper = threading.Thread(target=self._keeping, name="text-to-ml-sandbox", daemon=True)
+            self._keeper.start()
 
     def describe(self) -> list[str]:
         """The step in force, what it does not stop, what could not be preloaded."""
@@ -80,11 +89,11 @@ class WarmSandbox:
             "entry": job.entry,
             "limits": asdict(limits),
             "scratch": str(scratch),
-            "readable": [str(p.resolve()) for p in job.readable],
-            "paths": [str(p.resolve()) for p in job.paths],
+            "readable": environment.names_of(job.readable),
             "threads": job.threads,
         }
         fresh = job.fresh or not self.isolation.forks
+        self._take_up(job.imports)
         result = ExecutionResult(Status.LOST)
         for attempt in range(TRIES):
             result = self._once(request, payload, limits, cancel, fresh=fresh)
@@ -98,10 +107,10 @@ class WarmSandbox:
     def close(self) -> None:
         """End all processes; runs under way end as lost."""
         with self._changed:
-            self._closed, self._wanted = True, False
-            fresh = list(self._fresh)
+            self._closed = True
+            under_way = [*self._fresh, *self._starting]
             self._changed.notify_all()
-        for generation in fresh:
+        for generation in under_way:
             generation.kill()
         if self._keeper is not None:
             self._keeper.join()
@@ -122,44 +131,51 @@ class WarmSandbox:
             return ExecutionResult(Status.LOST, error=f"the sandbox was lost: {error}")
         if lane is None:
             return ExecutionResult(Status.KILLED, error="cancelled", seconds=time.monotonic() - started)
-        healthy = False
+        healthy, group, sock = False, lane.group, lane.sock
         try:
-            send_frame(lane, request, payload)
-            self._await(lane, limits, cancel)
-            header, block = receive_frame(lane)
+            before = 0
+            if group is not None:
+                group.limit(limits.memory_mb, limits.processes)
+                before = group.out_of_memory()
+            send_frame(sock, request, payload)
+            self._await(sock, limits, cancel)
+            header, block = receive_frame(sock)
             healthy = True
-            return results.to_result(header, block)
+            result = results.to_result(header, block)
+            if group is not None and not result.passed and group.out_of_memory() > before:
+                reason = f"used more than {limits.memory_mb} MB"
+                result = replace(result, status=Status.OUT_OF_MEMORY, error=reason, details={})
+            return result
         except ChannelClosedError as error:
             seconds = time.monotonic() - started
             return ExecutionResult(Status.LOST, error=f"the sandbox was lost: {error}", seconds=seconds)
         finally:
             if fresh:
-                lane.close()
+                sock.close()
                 generation.kill()
                 with self._changed:
                     self._fresh.discard(generation)
             else:
                 self._give_back(generation, lane, healthy=healthy)
 
-    def _await(self, lane: socket.socket, limits: Limits, cancel: threading.Event | None) -> None:
+    def _await(self, sock: socket.socket, limits: Limits, cancel: threading.Event | None) -> None:
         """Wait for an answer; a supervisor that does not answer in time counts as gone."""
         deadline = time.monotonic() + limits.wall_seconds + GRACE_SECONDS
         poll = select.poll()
-        poll.register(lane, select.POLLIN)
+        poll.register(sock, select.POLLIN)
         told = False
         while True:
             if poll.poll(1000 * TICK):
-                lane.settimeout(GRACE_SECONDS)
+                sock.settimeout(GRACE_SECONDS)
                 return
             if cancel is not None and cancel.is_set() and not told:
-                send_frame(lane, {"cancel": True})
+                send_frame(sock, {"cancel": True})
                 told, deadline = True, min(deadline, time.monotonic() + GRACE_SECONDS)
             if self._closed or time.monotonic() > deadline:
                 raise ChannelClosedError("it was closed" if self._closed else "it did not answer")
 
-    def _start_fresh(self, request: dict[str, Any]) -> tuple[Generation, socket.socket]:
-        readable = [*request["readable"], *request["paths"]]
-        generation = Generation(self.isolation, self._shared, readable, [request["scratch"]])
+    def _start_fresh(self, request: dict[str, Any]) -> tuple[Generation, Lane]:
+        generation = Generation(self.isolation, (), request["readable"], [request["scratch"]])
         with self._changed:
             if self._closed:
                 raise SandboxError("the sandbox is closed")
@@ -175,11 +191,9 @@ class WarmSandbox:
                 raise ChannelClosedError(str(error)) from error
             raise
 
-    def _take_lane(
-        self, request: dict[str, Any], cancel: threading.Event | None
-    ) -> tuple[Generation, socket.socket | None]:
+    def _take_lane(self, request: dict[str, Any], cancel: threading.Event | None) -> tuple[Generation, Lane | None]:
         """Wait for a lane of a warm process that sees the job's folders; no lane where the run is cancelled first."""
-        readable, writable = [*request["readable"], *request["paths"]], [request["scratch"]]
+        readable, writable = request["readable"], [request["scratch"]]
         with self._changed:
             while True:
                 if self._closed:
@@ -194,14 +208,14 @@ class WarmSandbox:
                     self._retire(current)
                 elif current is not None and current.busy < self._lanes:
                     lane = current.lanes.pop() if current.lanes else current.open_lane()
-                    lane.settimeout(None)
+                    lane.sock.settimeout(None)
                     current.busy += 1
                     return current, lane
                 if cancel is not None and cancel.is_set():
                     return Generation(self.isolation, (), (), ()), None
                 self._changed.wait(TICK if cancel is not None else 1.0)
 
-    def _give_back(self, generation: Generation, lane: socket.socket, *, healthy: bool) -> None:
+    def _give_back(self, generation: Generation, lane: Lane, *, healthy: bool) -> None:
         with self._changed:
             generation.busy -= 1
             if healthy and not generation.retired:
@@ -209,14 +223,27 @@ class WarmSandbox:
             else:
                 self._retire(generation)
                 with contextlib.suppress(OSError):
-                    lane.shutdown(socket.SHUT_RDWR)
-                lane.close()
+                    lane.sock.shutdown(socket.SHUT_RDWR)
+                lane.sock.close()
             self._changed.notify_all()
 
     def _widen(self, readable: Sequence[str], writable: Sequence[str]) -> None:
         """Note folders that the next warm process must see; a narrow parent rather than each folder alone."""
         self._readable += [narrow(p) for p in uncovered(readable, [*self._shared, *self._readable, *self._writable])]
         self._writable += [narrow(p) for p in uncovered(writable, self._writable)]
+
+    def _take_up(self, imports: Sequence[str]) -> None:
+        """Have the modules that the warm process lacks imported by its successor; the present one serves until then."""
+        with self._changed:
+            new = [name for name in dict.fromkeys(imports) if name not in self._asked]
+            self._asked.update(new)
+            held = self._current.modules if self._current is not None else frozenset()
+            lacking = [name for name in new if name not in held][: MAX_TAKEN_UP - self._taken_up]
+            self._preload += lacking
+            self._taken_up += len(lacking)
+            if lacking and self._current is not None:
+                self._outdated = True
+                self._changed.notify_all()
 
     def _retire(self, generation: Generation) -> None:
         """No new jobs for a warm process; the keeper ends it when its last one is done."""
@@ -225,21 +252,18 @@ class WarmSandbox:
             self._current = None
         self._changed.notify_all()
 
-    def _keep(self) -> None:
-        """Start the thread that starts warm processes, and outlives them."""
-        self._keeper = threading.Thread(target=self._keeping, name="text-to-ml-sandbox", daemon=True)
-        self._keeper.start()
-
     def _keeping(self) -> None:
+        """The keeper: starts warm processes, outlives them, ends those that have been replaced."""
         generations: list[Generation] = []
         while True:
             with self._changed:
-                while not self._closed and self._current is not None:
+                while not self._closed and self._current is not None and not self._outdated:
                     if any(g.retired and g.busy == 0 for g in generations):
                         break
                     self._changed.wait()
                 done = [g for g in generations if self._closed or (g.retired and g.busy == 0)]
-                closed, wanted = self._closed, self._current is None and self._failure is None
+                closed = self._closed
+                wanted = (self._current is None or self._outdated) and self._failure is None
             for generation in done:
                 generation.kill()
                 generations.remove(generation)
@@ -260,7 +284,8 @@ class WarmSandbox:
                 if self._closed:
                     return
                 generation = Generation(self.isolation, self._shared, self._readable, self._writable)
-            wanted = [m for m in self._preload if m not in self.preload_failures]
+                wanted = [m for m in self._preload if m not in self.preload_failures]
+                self._outdated, self._starting = False, [generation]
             try:
                 generation.start(wanted, self._preload_seconds, fresh=False)
             except DroppedError as dropped:
@@ -273,14 +298,22 @@ class WarmSandbox:
                 failure, failures = error, failures + 1
                 time.sleep(0.1 * failures)
                 continue
-            with self._changed:
-                generations.append(generation)
-                self._current, self.warm_seconds = generation, time.monotonic() - began
-                self.preload_failures.update(generation.failures)
-                self._changed.notify_all()
+            generations.append(generation)
+            self._take_over(generation, set(wanted), time.monotonic() - began)
             return
         with self._changed:
-            self._failure = failure
+            self._failure = failure if self._current is None else None
+            self._changed.notify_all()
+
+    def _take_over(self, generation: Generation, imported: set[str], seconds: float) -> None:
+        """Jobs go to a new warm process from now on."""
+        with self._changed:
+            if self._current is not None:
+                self._retire(self._current)
+            self._current, self._starting, self.warm_seconds = generation, [], seconds
+            self.preload_failures.update(generation.failures)
+            late = (name for name in self._preload if name not in imported and name not in self.preload_failures)
+            self._outdated = any(name.partition(":")[0] not in generation.modules for name in late)
             self._changed.notify_all()
 
 

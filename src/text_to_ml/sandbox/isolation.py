@@ -34,7 +34,7 @@ class Isolation(Protocol):
         """The command that starts ``command`` under this isolation."""
         ...
 
-    def confinement(self, readable: Sequence[str], *, fresh: bool) -> dict[str, Any]:
+    def confinement(self, *, fresh: bool) -> dict[str, Any]:
         """What a job's process gives up (JSON form of `inside.confine.Confinement`)."""
         ...
 
@@ -48,7 +48,6 @@ def confinement(
     landlock: bool = False,
     seccomp: bytes = b"",
     programs: Sequence[str] = (),
-    readable: Sequence[str] = (),
     devices: Sequence[str] = (),
     processes: bool = False,
 ) -> dict[str, Any]:
@@ -57,7 +56,6 @@ def confinement(
         "landlock": landlock,
         "seccomp": base64.b64encode(seccomp).decode(),
         "programs": list(programs),
-        "readable": list(readable),
         "devices": list(devices),
         "processes": processes,
     }

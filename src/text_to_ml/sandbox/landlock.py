@@ -11,22 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from text_to_ml.sandbox import environment
+from text_to_ml.sandbox.inside.landlock import SCOPE_ABI, version
 from text_to_ml.sandbox.isolation import confinement
 
-SIGNALS_ABI = 6
 TRUNCATE_ABI = 3
-
-
-def abi() -> int:
-    """Version of Landlock in this kernel; 0 where there is none."""
-    try:
-        import landlockpy
-    except ImportError:
-        return 0
-    try:
-        return int(landlockpy.abi_version())
-    except OSError:
-        return 0
 
 
 def system_calls(*, unix_sockets: bool) -> bytes | None:
@@ -35,7 +23,9 @@ def system_calls(*, unix_sockets: bool) -> bytes | None:
 
     try:
         return seccomp.compiled(
-            unix_sockets=unix_sockets, signals=unix_sockets or abi() >= SIGNALS_ABI, truncate=abi() >= TRUNCATE_ABI
+            unix_sockets=unix_sockets,
+            signals=unix_sockets or version() >= SCOPE_ABI,
+            truncate=version() >= TRUNCATE_ABI,
         )
     except (OSError, RuntimeError, ImportError):
         return None
@@ -55,13 +45,12 @@ class Landlock:
         """The command as it is: each job confines itself."""
         return command
 
-    def confinement(self, readable: Sequence[str], *, fresh: bool) -> dict[str, Any]:
+    def confinement(self, *, fresh: bool) -> dict[str, Any]:
         """Both, always: a step without one of them fails its probe."""
         return confinement(
             landlock=True,
             seccomp=system_calls(unix_sockets=False) or b"",
             programs=[*environment.SYSTEM, *environment.SYSTEM_FILES, *environment.python_folders()],
-            readable=readable,
             devices=environment.DEVICES,
         )
 
@@ -69,6 +58,6 @@ class Landlock:
         """What this step does not stop here."""
         lines = ["faults of the kernel; code that deceives the tests in its own process (scores are taken outside)"]
         lines.append("seeing whether a file exists outside, and how large it is (not what is in it)")
-        if abi() < SIGNALS_ABI:
+        if version() < SCOPE_ABI:
             lines.append("looking for abstract unix sockets' names (sockets are refused); kernel before 6.12")
         return lines

@@ -26,7 +26,7 @@ class Plain:
         """The command as it is."""
         return command
 
-    def confinement(self, readable: Sequence[str], *, fresh: bool) -> dict[str, Any]:
+    def confinement(self, *, fresh: bool) -> dict[str, Any]:
         """Resource limits only."""
         return confinement()
 

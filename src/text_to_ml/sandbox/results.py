@@ -10,8 +10,8 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import stat
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2
 MAX_LINES = 40
 MAX_OUTPUT_LINES = 200
 MAX_WIDTH = 2000
+MAX_DEPTH, MAX_PATH = 50, 2000
 
 
 def clean(text: str, lines: int = MAX_LINES) -> str:
@@ -53,22 +54,26 @@ def to_result(header: dict[str, Any], block: bytes) -> ExecutionResult:
 
 
 def sweep(result: ExecutionResult, scratch: Path, limits: Limits) -> ExecutionResult:
-    """Remove traps and temporary files from a run's folder; a folder over its limit turns a pass into a fault."""
-    with contextlib.suppress(OSError):
-        scratch.chmod(stat.S_IMODE(scratch.stat().st_mode) | 0o700)
-    temporary = scratch / ".tmp"
-    if temporary.is_symlink():
-        temporary.unlink()
-    shutil.rmtree(temporary, ignore_errors=True)
+    """Remove traps and temporary files from a run's folder, and make the rest readable to the host; a folder over its
+    limit turns a pass into a fault."""
+    remove(scratch / ".tmp")
     removed: list[str] = []
     total = 0
-    for entry in walk(scratch):
-        kind = entry.stat(follow_symlinks=False)
-        total += kind.st_blocks * 512
-        odd = not (stat.S_ISREG(kind.st_mode) or stat.S_ISDIR(kind.st_mode))
-        if odd and not (entry.is_symlink() and leads_inside(entry.path, scratch)):
-            removed.append(clean(os.path.relpath(entry.path, scratch)))
-            Path(entry.path).unlink()
+    queue = [(str(scratch), 0)]
+    while queue:
+        folder, depth = queue.pop()
+        for entry in entries(folder):
+            kind = entry.stat(follow_symlinks=False)
+            total += kind.st_blocks * 512
+            inner, plain = stat.S_ISDIR(kind.st_mode), stat.S_ISREG(kind.st_mode)
+            inside = entry.is_symlink() and leads_inside(entry.path, scratch)
+            if not (inner or plain or inside) or (inner and (depth >= MAX_DEPTH or len(entry.path) > MAX_PATH)):
+                removed.append(clean(os.path.relpath(entry.path, scratch))[:200])
+                remove(Path(entry.path))
+            elif inner:
+                queue.append((entry.path, depth + 1))
+            elif plain and not kind.st_mode & stat.S_IRUSR:
+                Path(entry.path).chmod(0o600)
     if removed:
         result = replace(result, details={**result.details, "removed": removed[:20]})
     if result.passed and total > limits.folder_mb << 20:
@@ -77,17 +82,27 @@ def sweep(result: ExecutionResult, scratch: Path, limits: Limits) -> ExecutionRe
     return result
 
 
-def walk(folder: Path) -> list[os.DirEntry[str]]:
-    """All entries below a folder, links not followed."""
-    found: list[os.DirEntry[str]] = []
-    queue = [str(folder)]
-    while queue:
-        with contextlib.suppress(OSError), os.scandir(queue.pop()) as listing:
-            for entry in listing:
-                found.append(entry)
-                if entry.is_dir(follow_symlinks=False):
-                    queue.append(entry.path)
-    return found
+def entries(folder: str) -> list[os.DirEntry[str]]:
+    """What lies in a folder, which is made readable first."""
+    with contextlib.suppress(OSError):
+        if os.lstat(folder).st_mode & 0o700 != 0o700:
+            Path(folder).chmod(0o700)
+        with os.scandir(folder) as listing:
+            return list(listing)
+    return []
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link itself, or a folder of any depth (Python's own way recurses)."""
+    if path.is_dir() and not path.is_symlink():
+        if next(iter(entries(str(path))), None) is None:
+            path.rmdir()
+            return
+        for command in (["rm", "-rf"], ["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+            if path.exists():
+                subprocess.run([*command, "--", str(path)], check=False, capture_output=True)
+        return
+    path.unlink(missing_ok=True)
 
 
 def leads_inside(link: str, folder: Path) -> bool:

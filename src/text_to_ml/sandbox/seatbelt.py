@@ -50,7 +50,7 @@ class Seatbelt:
         rules += [f"(allow file-read* file-write* {place(path)})" for path in writable]
         return [shutil.which("sandbox-exec") or "/usr/bin/sandbox-exec", "-p", "\n".join(rules), *command]
 
-    def confinement(self, readable: Sequence[str], *, fresh: bool) -> dict[str, Any]:
+    def confinement(self, *, fresh: bool) -> dict[str, Any]:
         """Resource limits; the profile does the rest."""
         return confinement()
 

@@ -1,11 +1,11 @@
 """The start of a job in its own process: confine, call the entry, write the end record, leave.
 
-The end record carries a number that waits unread in a pipe while the entry runs; output, exit codes and whatever is
-written to other descriptors are never taken for a result. This does not stop code that goes looking for the pipe in its
-own process: scores are therefore computed on the host.
+The end record carries a number that the module never sees: while the entry runs it lies on the interpreter's own stack, in
+no variable, object or descriptor. Output, exit codes and what is written to other descriptors are never taken for a
+result. Does not stop code that rewrites this file's functions, or the unit tests, in its own process: scores are
+therefore computed on the host.
 """
 
-# ruff: noqa: PTH100, PTH103, PTH109, PTH118
 from __future__ import annotations
 
 import contextlib
@@ -44,18 +44,16 @@ def start(
     pools: Any = None,
 ) -> NoReturn:
     """Run a job in this process; ``descriptors``: where output goes, where the result goes, where the number waits."""
-    status = 1
     try:
         os.setsid()
         confine.prctl(confine.PR_SET_PDEATHSIG, signal.SIGKILL)
         arrange(descriptors)
-        enter(request, confinement, pools)
-        status = work(request, payload)
-    except BaseException as error:
-        with contextlib.suppress(BaseException):
-            finish(b"E", describe(error))
+        write, leave, outcome = os.write, os._exit, outcome_of
+        # evaluated from left to right: the number is read before generated code runs, and is held by no name
+        write(RESULT, b"".join((os.read(SECRET, NONCE), outcome(request, payload, confinement, pools))))
+        leave(0)
     finally:
-        os._exit(status)
+        os._exit(1)
 
 
 def arrange(descriptors: tuple[int, int, int]) -> None:
@@ -72,19 +70,21 @@ def enter(request: dict[str, Any], confinement: confine.Confinement, pools: Any)
     """Folder, environment, signals, threads and random state; then confinement."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    scratch = request["scratch"]
+    scratch, threads = request["scratch"], request["threads"]
     os.chdir(scratch)
     temporary = os.path.join(scratch, ".tmp")
-    os.makedirs(temporary, exist_ok=True)
-    os.environ.update({"HOME": scratch, "TMPDIR": temporary, **dict.fromkeys(THREADS, str(request["threads"]))})
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(temporary)
+    os.environ["HOME"], os.environ["TMPDIR"] = scratch, temporary
     if "tempfile" in sys.modules:
         vars(sys.modules["tempfile"])["tempdir"] = None
-    if pools is not None and request["threads"] != 1:
-        pools.limit(limits=request["threads"])
+    if threads != 1:
+        os.environ.update(dict.fromkeys(THREADS, str(threads)))
+        if pools is not None:
+            pools.limit(limits=threads)
     reseed()
     faulthandler.enable(2)
-    sys.path[:0] = request["paths"]
-    confine.apply(confinement, request["limits"], scratch, [*request["readable"], *request["paths"]])
+    confine.apply(confinement, request["limits"], scratch, request["readable"])
 
 
 def reseed() -> None:
@@ -93,23 +93,26 @@ def reseed() -> None:
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(0)
     if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(0)
+        sys.modules["torch"].default_generator.manual_seed(0)
 
 
-def work(request: dict[str, Any], payload: bytes) -> int:
-    """Call the entry and write what came of it; the exit status of this process."""
-    write, dump, leave = finish, json.dumps, os._exit
+def outcome_of(request: dict[str, Any], payload: bytes, confinement: confine.Confinement, pools: Any) -> bytes:
+    """Confine, call the entry; the end record after its number: kind (R returned, E raised), length, text."""
+    dump, said, flush = json.dumps, describe, flush_streams
     try:
-        value = resolve(request["entry"])(json.loads(payload))
-        text = dump(value).encode()
+        enter(request, confinement, pools)
+        kind, text = b"R", dump(resolve(request["entry"])(json.loads(payload))).encode()
     except BaseException as error:
-        write(b"E", describe(error))
-        leave(0)
+        kind, text = b"E", said(error)
+    flush()
+    return kind + len(text).to_bytes(8, "big") + text
+
+
+def flush_streams() -> None:
+    """Write out what was printed."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
-    write(b"R", text)
-    return 0
 
 
 def resolve(entry: str) -> Any:
@@ -121,18 +124,8 @@ def resolve(entry: str) -> Any:
     return found
 
 
-def finish(kind: bytes, text: bytes, *, write: Any = os.write, read: Any = os.read) -> None:
-    """Write the end record: number, kind (R returned, E raised), length, text."""
-    record = memoryview(read(SECRET, NONCE) + kind + len(text).to_bytes(8, "big") + text)
-    while record:
-        record = record[write(RESULT, record) :]
-
-
 def describe(error: BaseException) -> bytes:
     """An exception as JSON: one line, the frames of generated code, whether memory was lacking."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
-            stream.flush()
     try:
         line = "".join(traceback.format_exception_only(error)).strip().splitlines()
         said = f"{type(error).__name__}: {error}".strip(": ") if not isinstance(error, SyntaxError) else line[-1]

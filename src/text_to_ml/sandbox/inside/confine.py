@@ -1,22 +1,22 @@
 """What a job's process gives up before generated code runs: privileges, resources, files, system calls.
 
-Order: no new privileges, capabilities, resource limits, Landlock, seccomp. Imports the stdlib only; `landlockpy` where
-the isolation asks for it, before the fork. Does nothing by itself: `Confinement` says which steps are wanted.
+Privileges go once, in the warm process; each job then gives up, in this order, resources, files (Landlock) and system
+calls (seccomp). Imports the stdlib only. Does nothing by itself: `Confinement` says which steps are wanted.
 """
 
-# ruff: noqa: PTH116, PTH123
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import os
 import resource
-import stat
 import struct
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from text_to_ml.sandbox.inside import landlock
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
@@ -34,7 +34,6 @@ class Confinement:
     landlock   restrict files, abstract sockets and signals by Landlock
     seccomp    a compiled filter of system calls; empty for none
     programs   folders whose files may be read and executed (libraries, the interpreter)
-    readable   files and folders that all jobs may read
     devices    devices that jobs may read and write
     processes  True where RLIMIT_NPROC counts this sandbox only
     """
@@ -42,7 +41,6 @@ class Confinement:
     landlock: bool = False
     seccomp: bytes = b""
     programs: tuple[str, ...] = ()
-    readable: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     processes: bool = False
 
@@ -52,12 +50,18 @@ def prctl(option: int, value: int) -> bool:
     return LINUX and _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) == 0
 
 
-def prepare(confinement: Confinement) -> None:
-    """Import what the steps need, so that forks find it there."""
-    if confinement.landlock:
-        import landlockpy
+def madvise(place: int, size: int, advice: int) -> bool:
+    """Call madvise(2); False where the system refuses."""
+    return _libc.madvise(ctypes.c_void_p(place), ctypes.c_size_t(size), advice) == 0
 
-        landlockpy.abi_version()
+
+def give_up_privileges(confinement: Confinement) -> None:
+    """No new privileges and no capabilities, for this process and all that come from it; OSError where refused."""
+    if not (confinement.landlock or confinement.seccomp):
+        return
+    if not prctl(PR_SET_NO_NEW_PRIVS, 1):
+        raise OSError("the system refused no_new_privs")
+    drop_capabilities()
 
 
 def apply(confinement: Confinement, limits: dict[str, Any], scratch: str, readable: Iterable[str]) -> None:
@@ -66,13 +70,8 @@ def apply(confinement: Confinement, limits: dict[str, Any], scratch: str, readab
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
     set_limits(limits, confinement.processes)
-    if not (confinement.landlock or confinement.seccomp):
-        return
-    if not prctl(PR_SET_NO_NEW_PRIVS, 1):
-        raise OSError("the system refused no_new_privs")
-    drop_capabilities()
     if confinement.landlock:
-        restrict_files(confinement, scratch, readable)
+        landlock.restrict(places(confinement, scratch, readable))
     if confinement.seccomp:
         load_filter(confinement.seccomp)
 
@@ -100,10 +99,8 @@ def set_limits(limits: dict[str, Any], processes: bool) -> None:
 
 def data_bytes() -> int:
     """Bytes of private writable memory that this process has mapped."""
-    with contextlib.suppress(OSError, ValueError), open("/proc/self/status") as file:
-        for line in file:
-            if line.startswith("VmData:"):
-                return int(line.split()[1]) * 1024
+    with contextlib.suppress(OSError, ValueError, IndexError), open("/proc/self/statm") as file:
+        return int(file.read().split()[5]) * resource.getpagesize()
     return 256 << 20
 
 
@@ -117,31 +114,12 @@ def drop_capabilities() -> None:
         raise OSError(ctypes.get_errno(), "the system refused to drop capabilities")
 
 
-def restrict_files(confinement: Confinement, scratch: str, readable: Iterable[str]) -> None:
-    """Landlock: read and execute programs, read data, write below scratch; no signals or abstract sockets outwards."""
-    from landlockpy import AccessFS, Ruleset, Scope
-
-    look = AccessFS.READ_FILE | AccessFS.READ_DIR
-    write = (
-        look | AccessFS.WRITE_FILE | AccessFS.TRUNCATE | AccessFS.REMOVE_DIR | AccessFS.REMOVE_FILE | AccessFS.REFER
-        | AccessFS.MAKE_DIR | AccessFS.MAKE_REG | AccessFS.MAKE_SYM
-    )  # fmt: skip
-    device = AccessFS.READ_FILE | AccessFS.WRITE_FILE | AccessFS.IOCTL_DEV
-    of_files = AccessFS.EXECUTE | AccessFS.READ_FILE | AccessFS.WRITE_FILE | AccessFS.TRUNCATE | AccessFS.IOCTL_DEV
-    with Ruleset(scoped=Scope.ABSTRACT_UNIX_SOCKET | Scope.SIGNAL) as rules:
-
-        def allow(path: str, rights: AccessFS) -> None:
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
-                rules.allow_path(path, rights if stat.S_ISDIR(os.stat(path).st_mode) else rights & of_files)
-
-        for path in confinement.programs:
-            allow(path, look | AccessFS.EXECUTE)
-        for path in (*confinement.readable, *readable, *PROC, f"/proc/{os.getpid()}"):
-            allow(path, look)
-        for path in confinement.devices:
-            allow(path, write | device)
-        allow(scratch, write)
-        rules.restrict()
+def places(confinement: Confinement, scratch: str, readable: Iterable[str]) -> list[tuple[str, int]]:
+    """Where a job may do what: run programs, read what it was given, write below scratch only."""
+    programs = [(path, landlock.LOOK | landlock.EXECUTE) for path in confinement.programs]
+    read = [(path, landlock.LOOK) for path in (*readable, *PROC, f"/proc/{os.getpid()}")]
+    devices = [(path, landlock.WRITE | landlock.IOCTL_DEV) for path in confinement.devices]
+    return [*programs, *read, *devices, (scratch, landlock.WRITE)]
 
 
 PROC = tuple(

@@ -1,6 +1,5 @@
 """The job that probes an isolation: tries what must not work, and reports what did."""
 
-# ruff: noqa: PTH108, PTH123
 from __future__ import annotations
 
 import contextlib

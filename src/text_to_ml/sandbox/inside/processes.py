@@ -4,7 +4,6 @@ Covers the whole tree below a process, also what was daemonised (the supervisor 
 short overshoot between two looks is possible.
 """
 
-# ruff: noqa: PTH123, PTH208
 from __future__ import annotations
 
 import contextlib

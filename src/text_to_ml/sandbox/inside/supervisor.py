@@ -22,7 +22,7 @@ from text_to_ml.sandbox.inside import child, confine, processes
 LOOK = 0.05
 LOOK_AT_FOLDER = 1.0
 KEEP_OUTPUT = 32 << 10
-MAX_RESULT = 256 << 20
+MAX_RESULT = 64 << 20
 MAX_ENTRIES = 200_000
 THREADS_PER_PROCESS = 16
 
@@ -33,13 +33,14 @@ def serve(sock: socket.socket, confinement: confine.Confinement, pools: Any = No
     confine.prctl(confine.PR_SET_CHILD_SUBREAPER, 1)
     confine.prctl(confine.PR_SET_DUMPABLE, 0)
     try:
+        sock.sendall(b"H")
         while True:
             request, payload = receive_frame(sock)
             if request.get("cancel"):
                 continue
             header, block = Run(sock, request, payload, confinement, pools).to_end()
             send_frame(sock, header, block)
-    except ChannelClosedError:
+    except (ChannelClosedError, OSError):
         pass
     finally:
         processes.kill_descendants()
@@ -64,7 +65,8 @@ class Run:
         self.exit: int | None = None
         self.host_gone = False
         self.nonce = os.urandom(child.NONCE)
-        self.started = self.next_look = time.monotonic()
+        self.started = time.monotonic()
+        self.next_look = self.started + LOOK
         self.next_folder = self.started + LOOK_AT_FOLDER
         self.poll = select.poll()
         self._fork(request, payload, confinement, pools)
