@@ -1,4 +1,4 @@
-"""Runs all attacks under one isolation and prints what came of each as JSON lines: `python -m tests.sandbox.arena KIND FOLDER`.
+"""Runs all attacks under one isolation and prints what came of each as JSON lines: `python -m tests.sandbox.arena KIND FOLDER PART`.
 
 Started as a process of its own, so that it can run as another user, with a key in its environment and its command line.
 Checks after each attack: no shout, the ending, the canaries of the host, no connection, no process left, clean text.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -23,7 +24,7 @@ from text_to_ml.sandbox import open_sandbox
 from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Sandbox
 
 from .attacks import NETWORK, READS, Attack
-from .attacks_more import ATTACKS
+from .attacks_more import ATTACKS, RESOURCES
 
 SLEEP = "86399.25"
 PRELUDE = """
@@ -51,6 +52,7 @@ class Arena:
             data / "data.csv": "a,b\n1,2\n",
             data / "held_out.csv": "y\n1\n",
             self.runs / "other" / "result": "other",
+            data / "table.csv": "a,b,y\n1,2,1\n",
         }
         for path, text in self.files.items():
             path.write_text(text)
@@ -74,7 +76,7 @@ class Arena:
 
     def paths(self, scratch: Path) -> dict[str, Any]:
         """What attacks know."""
-        names = ("secret", "canary", "data", "held_out", "other")
+        names = ("secret", "canary", "data", "held_out", "other", "table")
         known: dict[str, Any] = dict(zip(names, map(str, self.files), strict=True))
         known |= {"tcp": self.tcp.getsockname()[1], "udp": self.udp.getsockname()[1], "unix": str(self.folder / "unix")}
         known |= {"abstract": self.token, "token": self.token, "pid": os.getpid(), "uid": os.getuid(), "sleep": SLEEP}
@@ -84,7 +86,8 @@ class Arena:
     def state(self) -> list[tuple[str, int, float, int, str]]:
         """Content, mode, time and owner of every canary, and what lies beside them."""
         found = []
-        for path in sorted(p for p in self.folder.rglob("*") if "run-" not in str(p) and p.is_file()):
+        folders = sorted({path.parent for path in self.files})
+        for path in sorted(p for folder in folders for p in folder.rglob("*") if p.is_file()):
             status = path.stat()
             found.append((str(path), status.st_mode, status.st_mtime, status.st_uid, path.read_text()))
         return found
@@ -115,6 +118,8 @@ class Arena:
     def judge(self, attack: Attack, result: ExecutionResult, scratch: Path) -> str:
         """Why an attack counts as a breach; "" where it was stopped."""
         text = f"{result.output}\n{result.error}\n{result.traceback}"
+        if result.error.startswith(("NameError", "SyntaxError", "TypeError", "AttributeError", "ImportError")):
+            return f"the attack itself is broken: {result.error}"
         if "BREACH" in result.output:
             return result.output[-200:]
         if attack.endings and result.status not in attack.endings:
@@ -126,6 +131,9 @@ class Arena:
         traps = [p.name for p in scratch.rglob("*") if p.is_symlink() or not (p.is_file() or p.is_dir())]
         if traps:
             return f"traps were left: {traps}"
+        marks = [p.name for p in scratch.rglob("*") if p.stat().st_mode & 0o6000 or not os.access(p, os.R_OK)]
+        if marks or any(re.search(r"[\x00-\x1f]", name) for name in result.details.get("removed", ())):
+            return f"odd files were left: {marks}, {result.details}"
         return self.broken()
 
 
@@ -136,17 +144,20 @@ def fight(arena: Arena, box: Sandbox, number: int, attack: Attack) -> dict[str, 
     code = PRELUDE.format(paths=json.dumps(arena.paths(scratch))) + attack.code
     limits = Limits(**{"wall_seconds": 8.0, "memory_mb": 1000, "folder_mb": 600, "file_mb": 200, **attack.limits})  # type: ignore[arg-type]
     readable = (next(p for p in arena.files if p.name == "data.csv"),)
+    code = f"exec(compile({code!r}, '<attack>', 'exec'), {{'__name__': 'attack'}})"
     result = box.run(Job("builtins:exec", code, scratch, readable), limits)
     why = arena.judge(attack, result, scratch)
     if not why and list(scratch.glob("*.p*")):
         box.run(Job("builtins:exec", "import json", scratch, fresh=True), limits)
         why = "a planted file was run" if (scratch / "owned").exists() else ""
+    shutil.rmtree(scratch)
     return {"name": attack.name, "status": result.status, "said": result.error[:200], "breach": why}
 
 
 def main(kind: str, folder: Path, attacks: Sequence[Attack]) -> None:
     arena = Arena(folder)
-    box = open_sandbox(kind, preload=(), writable=[arena.runs], lanes=2)
+    data = [path for path in arena.files if path.parent.name == "data"]
+    box = open_sandbox(kind, readable=data, writable=[arena.runs], lanes=2)
     with ThreadPoolExecutor(2) as pool:
         for outcome in pool.map(lambda pair: fight(arena, box, *pair), enumerate(attacks)):
             print(json.dumps(outcome), flush=True)
@@ -165,6 +176,11 @@ def main(kind: str, folder: Path, attacks: Sequence[Attack]) -> None:
     )
 
 
+PARTS = {
+    "all": ATTACKS,
+    "quick": [attack for attack in ATTACKS if attack not in RESOURCES],
+    "harmless": [*NETWORK, *READS],  # what may be tried without isolation
+}
+
 if __name__ == "__main__":
-    harmless = (*NETWORK, *READS)  # what may be tried without isolation
-    main(sys.argv[1], Path(sys.argv[2]), harmless if sys.argv[-1] == "sample" else ATTACKS)
+    main(sys.argv[1], Path(sys.argv[2]), PARTS[sys.argv[3]])

@@ -66,19 +66,24 @@ READS = [
     ),
     plain("read the passwords", "namespaces, Landlock", "breach(open('/etc/passwd').read())"),
     plain("list the home folder", "namespaces, Landlock", "breach(os.listdir(os.path.dirname(P['secret'])))"),
-    plain("list the root", "Landlock", "breach(os.listdir('/home')); breach(os.listdir('/root'))"),
+    plain(
+        "list the root",
+        "Landlock",
+        "for p in ('/', '/home', '/root', '/proc', '/tmp'):\n    try: breach(os.listdir(p))\n    except OSError: pass",
+    ),
     plain("read the project", "namespaces, Landlock", "breach(open(P['project']).read())"),
     plain("read the next run's folder", "Landlock", "breach(open(P['other']).read())"),
+    plain("read a file that another job was given", "Landlock", "breach(open(P['table']).read())"),
+    plain("read the folds of the run", "Landlock", "breach(os.listdir(os.path.dirname(P['other']) + '/..'))"),
     plain("read held-out targets beside the data", "namespaces, Landlock", "breach(open(P['held_out']).read())"),
     plain("key in the own environment", "environment", "[breach(v) for v in os.environ.values() if 'k3y' in v]"),
     plain(
         "key in another's environment",
         "namespaces, Landlock",
-        "for p in os.listdir('/proc') if os.access('/proc', 4) else map(str, range(1, 70000)):\n"
-        "    if p.isdigit():\n"
-        "        try:\n"
-        "            if b'k3y' in open(f'/proc/{p}/environ', 'rb').read(): breach(p)\n"
-        "        except OSError: pass\n",
+        "for p in range(1, 70000):\n"
+        "    try:\n"
+        "        if b'k3y' in open(f'/proc/{p}/environ', 'rb').read(): breach(p)\n"
+        "    except OSError: pass\n",
     ),
     plain(
         "key in another's command line",
@@ -123,6 +128,16 @@ WRITES = [
     plain("rename the data", "namespaces, Landlock", "os.rename(P['data'], 'mine'); breach('renamed')"),
     plain("rename the own folder", "namespaces, Landlock", "os.rename(P['scratch'], P['scratch'] + 'x'); breach(1)"),
     plain("write the next run's folder", "Landlock", "open(P['other'], 'w').write('x'); breach('wrote')"),
+    plain("create in the next run's folder", "Landlock", "open(P['other'] + '.new', 'w'); breach('created')"),
+    plain(
+        "move a file into the next run's folder", "Landlock", "open('m', 'w'); os.rename('m', P['other']); breach(1)"
+    ),
+    plain("remove the next run's file", "Landlock", "os.unlink(P['other']); breach('removed')"),
+    plain(
+        "link the next run's folder",
+        "Landlock",
+        "os.symlink(os.path.dirname(P['other']), 'n'); open('n/y', 'w'); breach(1)",
+    ),
     plain("change the library", "namespaces, Landlock", "open(P['library'], 'a').write('#'); breach('wrote')"),
     plain(
         "plant a .pth file",

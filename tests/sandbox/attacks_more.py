@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+
 from .attacks import NETWORK, READS, WRITES, Attack, plain
 
 MEMORY = {"memory_mb": 300, "wall_seconds": 12}
@@ -110,6 +112,14 @@ RESOURCES = [
     ),
 ]
 
+OLD_CALL = """
+import mmap
+code = mmap.mmap(-1, 4096, prot=7)
+code.write(bytes.fromhex("53b867010000bb02000000b901000000ba00000000cd805bc3"))  # socket(AF_INET, SOCK_STREAM) by int 0x80
+address = ctypes.addressof(ctypes.c_char.from_buffer(code))
+if ctypes.CFUNCTYPE(ctypes.c_int)(address)() >= 0: breach('socket')
+"""
+
 PROCESSES = [
     plain("trace the supervisor", "seccomp, Landlock", "call(101, 16, os.getppid(), 0, 0); breach('attached')"),
     plain(
@@ -126,6 +136,16 @@ PROCESSES = [
         "seccomp",
         "import resource; resource.prlimit(os.getppid(), 7, (0, 0)); breach('limited')",
     ),
+    plain(
+        "signal every process by number",
+        "namespaces, Landlock",
+        "for p in range(1, 70000):\n"
+        "    try:\n"
+        "        if p != os.getpid(): os.kill(p, 0); breach(p)\n"
+        "    except OSError: pass\n",
+    ),
+    plain("system calls by the 32-bit door", "seccomp", OLD_CALL),
+    plain("system calls by the x32 door", "seccomp", "call(0x40000000 + 41, 2, 1, 0); breach('socket')"),
     plain("slow the user's processes", "seccomp", "os.setpriority(os.PRIO_USER, 0, 19); breach('slowed')"),
     plain("new user namespace", "seccomp", "call(272, 0x10000000); breach('namespace')"),
     plain("clone into a namespace", "seccomp", "call(56, 0x10000011, 0, 0, 0, 0); breach('namespace')"),
@@ -148,7 +168,65 @@ PROCESSES = [
 ]
 
 FORGE = "b'\\0' * 32 + b'R' + (4).to_bytes(8, 'big') + b'true'"
+SEND = "os.write(3, number + b'R' + (4).to_bytes(8, 'big') + b'true'); os._exit(0)"
+FIND_IN_DESCRIPTORS = f"""
+number = b""
+for d in range(256):
+    try:
+        os.set_blocking(d, False)
+        number = number or os.read(d, 32)
+    except OSError: pass
+{SEND}
+"""
+FIND_IN_FRAMES = f"""
+import gc
+found, frame = [], sys._getframe()
+while frame:
+    found += [*frame.f_locals.values(), *frame.f_code.co_consts]
+    frame = frame.f_back
+for o in [*gc.get_objects(), *found]: found += gc.get_referents(o)
+number = next((o for o in found if type(o) is bytes and len(o) == 32 and len(set(o)) > 20), b"")
+{SEND}
+"""
+CATCH = """
+import json, text_to_ml.sandbox.inside.child as harness
+def forged(data): return data[:32] + b'R' + (4).to_bytes(8, 'big') + b'true'
+write, leave = os.write, os._exit
+os.write = lambda d, data: write(d, forged(data) if d == 3 else data)
+os._exit = lambda code: leave(0)
+json.dumps = lambda *_: 'true'
+1 / 0
+"""
 TRAPS = [
+    Attack("find the record's number in a descriptor", "record", FIND_IN_DESCRIPTORS, ("failed",)),
+    Attack("find the record's number in frames and objects", "record", FIND_IN_FRAMES, ("failed",)),
+    Attack("catch the record on its way", "record", CATCH, ("failed",)),
+    Attack(
+        "a setuid program for the user",
+        "sweep",
+        "os.close(os.open('s', os.O_CREAT | os.O_WRONLY, 0o6777))",
+        ("passed",),
+    ),
+    Attack(
+        "folders too deep for the host",
+        "sweep",
+        "for place in ('.tmp', '.'):\n"
+        "    os.chdir(P['scratch'] + '/' + place)\n"
+        "    for _ in range(1500): os.mkdir('d'); os.chdir('d')\n",
+        ("passed",),
+    ),
+    Attack(
+        "files and folders that the host may not open",
+        "sweep",
+        "os.makedirs('a/b'); os.mkdir('a/b/c', 0); os.mkdir('.tmp/c', 0); os.close(os.open('a/f', 65, 0))",
+        ("passed",),
+    ),
+    Attack(
+        "names that confuse a terminal",
+        "clean",
+        r"os.symlink('/etc/passwd', 'a\x1b[31m\nb\u202e'); open(b'\xff\x1b]0;t\x07', 'w')",
+        ("passed",),
+    ),
     Attack("leave with code 0", "record", "os._exit(0)", ("failed",)),
     Attack("sys.exit(0)", "record", "sys.exit(0)", ("failed",)),
     Attack("exit in a hook", "record", "import atexit; atexit.register(os._exit, 0); sys.exit()", ("failed",)),
@@ -201,4 +279,5 @@ TRAPS = [
     ),
 ]
 
-ATTACKS = [*NETWORK, *READS, *WRITES, *RESOURCES, *PROCESSES, *TRAPS]
+ALL = [*NETWORK, *READS, *WRITES, *RESOURCES, *PROCESSES, *TRAPS]
+ATTACKS = [a for a in ALL if platform.machine() == "x86_64" or not ("call(" in a.code or "mmap(-1, 4096" in a.code)]

@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,19 +16,18 @@ from typing import Any
 import pytest
 
 from text_to_ml.sandbox import probe
+from text_to_ml.sandbox.inside.landlock import version
 
+from .arena import PARTS
 from .attacks_more import ATTACKS
 
 ROOT = Path(__file__).resolve().parents[2]
-KINDS = ("bubblewrap", "landlock")
-USERS = ("root", "ordinary")
 NAMES = [attack.name for attack in ATTACKS]
 
 
 def as_user(user: str) -> list[str]:
     """The prefix of a command that runs it as this user; skips where that cannot be done."""
-    me = "root" if os.getuid() == 0 else "ordinary"
-    if user == me:
+    if user == ME:
         return []
     if user == "root":
         pytest.skip("the tests do not run as root")
@@ -43,40 +44,55 @@ def as_user(user: str) -> list[str]:
 
 
 @cache
-def outcomes(kind: str, user: str, base: Path) -> dict[str, dict[str, Any]]:
-    """What came of all attacks, by name."""
+def outcomes(kind: str, user: str, part: str, base: Path) -> dict[str, dict[str, Any]]:
+    """What came of the attacks, by name."""
     prefix = as_user(user)
-    folder = base / f"{kind}-{user}"
+    folder = base / f"{kind}-{user}-{part}"
     folder.mkdir()
     if prefix:
         os.chown(folder, 65534, 65534)
+    return {o["name"]: o for o in fight(prefix, kind, folder, part)}
+
+
+def fight(prefix: list[str], kind: str, folder: Path, part: str) -> list[dict[str, Any]]:
+    """Run a part of the attacks in a process of its own, which has a key in its environment and its command line."""
     environment = {
         "PATH": os.environ["PATH"],
         "OPENAI_API_KEY": "k3y",
         "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}",
         "HOME": str(folder),
     }
-    command = [*prefix, sys.executable, "-B", "-m", "tests.sandbox.arena", kind, str(folder / "arena"), "k3y"]
+    command = [*prefix, sys.executable, "-B", "-m", "tests.sandbox.arena", kind, str(folder / "arena"), part, "k3y"]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    return {o["name"]: o for o in map(json.loads, done.stdout.splitlines())}
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("attacks")
-    for above in (folder, *folder.parents[:2]):
-        above.chmod(0o755)
-    return folder
+def base() -> Iterator[Path]:
+    """A folder that an ordinary user can reach too (pytest's own is for its user alone)."""
+    with tempfile.TemporaryDirectory(prefix="text-to-ml-attacks-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
-@pytest.mark.parametrize("user", USERS)
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", [*NAMES, "after all"])
-def test_no_attack_succeeds(kind: str, user: str, name: str, base: Path) -> None:
+ME, OTHER = ("root", "ordinary") if os.getuid() == 0 else ("ordinary", "root")
+WHOLE, REST = [*NAMES, "after all"], pytest.mark.slow
+CASES = [
+    *((ME, "all", name) for name in WHOLE),
+    *((OTHER, "quick", name) for name in WHOLE if name in {a.name for a in PARTS["quick"]} | {"after all"}),
+    *(pytest.param(OTHER, "all", name, marks=REST) for name in WHOLE),
+]
+
+
+@pytest.mark.parametrize("kind", ["bubblewrap", "landlock"])
+@pytest.mark.parametrize(("user", "part", "name"), CASES)
+def test_no_attack_succeeds(kind: str, user: str, part: str, name: str, base: Path) -> None:
     if probe(kind):
         pytest.skip(f"{kind}: {probe(kind)}")
-    outcome = outcomes(kind, user, base)[name]
+    if kind == "bubblewrap" and version() == 0:
+        pytest.skip("without Landlock, bubblewrap does not keep the runs of one task apart")
+    outcome = outcomes(kind, user, part, base)[name]
     assert not outcome["breach"], outcome
 
 
@@ -85,11 +101,7 @@ def test_there_are_many_attacks_and_each_says_what_stops_it() -> None:
     assert all(attack.stopped_by for attack in ATTACKS)
 
 
-def test_the_attacks_are_real(tmp_path: Path) -> None:
+def test_the_attacks_are_real(base: Path) -> None:
     """Without isolation the same attacks on files and network do get through."""
-    command = [sys.executable, "-B", "-m", "tests.sandbox.arena", "none", str(tmp_path / "arena"), "k3y", "sample"]
-    environment = {"PATH": os.environ["PATH"], "OPENAI_API_KEY": "k3y", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    through = {o["name"] for o in map(json.loads, done.stdout.splitlines()) if o["breach"]}
+    through = {o["name"] for o in fight([], "none", base, "harmless") if o["breach"]}
     assert {"tcp", "udp", "unix socket", "read a key in the home folder", "key in another's command line"} <= through

@@ -44,14 +44,18 @@ def open_sandbox(
 
 def describe() -> list[str]:
     """What `text-to-ml doctor` says: the step in force, what it does not stop, why stronger ones are not in force."""
+    from text_to_ml.sandbox import cgroup
+
     lines: list[str] = []
     for kind in LADDER:
         wrong = probe(kind)
         if wrong:
             lines.append(f"{kind}: not in force, {wrong}")
             continue
-        return [f"{kind}: in force", *(f"does not stop: {line}" for line in isolation_of(kind).missing()), *lines]
-    return [*lines, f"none in force: {INSTALL}"]
+        hard = "the kernel holds each run's memory (cgroup v2)" if cgroup.home() else "memory is looked at every 50 ms"
+        missing = [f"does not stop: {line}" for line in isolation_of(kind).missing()]
+        return [f"{kind}: in force, {hard}", *missing, *lines]
+    return [f"none in force: {INSTALL}", *lines]
 
 
 @cache

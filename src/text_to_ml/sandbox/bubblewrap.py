@@ -75,7 +75,7 @@ class Bubblewrap:
         """What this step does not stop here."""
         lines = ["faults of the kernel; code that deceives the tests in its own process (scores are taken outside)"]
         if version() == 0:
-            lines.append("a run reading folders of other runs of the same task (the kernel has no Landlock)")
+            lines.append("a run reading or writing files of other runs of the same task (the kernel has no Landlock)")
         if system_calls(unix_sockets=True) is None:
             lines.append("odd system calls (libseccomp is not installed: sudo apt install libseccomp2)")
         return lines

@@ -24,6 +24,7 @@ MAX_LINES = 40
 MAX_OUTPUT_LINES = 200
 MAX_WIDTH = 2000
 MAX_DEPTH, MAX_PATH = 50, 2000
+SPECIAL = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 
 
 def clean(text: str, lines: int = MAX_LINES) -> str:
@@ -54,8 +55,8 @@ def to_result(header: dict[str, Any], block: bytes) -> ExecutionResult:
 
 
 def sweep(result: ExecutionResult, scratch: Path, limits: Limits) -> ExecutionResult:
-    """Remove traps and temporary files from a run's folder, and make the rest readable to the host; a folder over its
-    limit turns a pass into a fault."""
+    """Remove traps and temporary files from a run's folder, and make the rest plain files that the host can read; a folder
+    over its limit turns a pass into a fault."""
     remove(scratch / ".tmp")
     removed: list[str] = []
     total = 0
@@ -68,11 +69,11 @@ def sweep(result: ExecutionResult, scratch: Path, limits: Limits) -> ExecutionRe
             inner, plain = stat.S_ISDIR(kind.st_mode), stat.S_ISREG(kind.st_mode)
             inside = entry.is_symlink() and leads_inside(entry.path, scratch)
             if not (inner or plain or inside) or (inner and (depth >= MAX_DEPTH or len(entry.path) > MAX_PATH)):
-                removed.append(clean(os.path.relpath(entry.path, scratch))[:200])
+                removed.append(" ".join(clean(os.path.relpath(entry.path, scratch)).split())[:200])
                 remove(Path(entry.path))
             elif inner:
                 queue.append((entry.path, depth + 1))
-            elif plain and not kind.st_mode & stat.S_IRUSR:
+            elif plain and (not kind.st_mode & stat.S_IRUSR or kind.st_mode & SPECIAL):
                 Path(entry.path).chmod(0o600)
     if removed:
         result = replace(result, details={**result.details, "removed": removed[:20]})

@@ -211,7 +211,7 @@ class Run:
         if true and kind == b"R" and self.exit == 0:
             return {"status": "passed"}, text
         if true and kind == b"E":
-            with contextlib.suppress(ValueError, KeyError):
+            with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
                 said = json.loads(text)
                 status = "out of memory" if said["memory"] else "failed"
                 return {"status": status, "error": str(said["error"]), "traceback": str(said["traceback"])}, b""
