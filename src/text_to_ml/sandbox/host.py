@@ -1,8 +1,8 @@
 """The host's side of a sandbox: hands jobs to lanes, starts the warm process again when it is lost, records every end.
 
 One class for every isolation. `run` may be called from many threads; as many jobs run at once as there are lanes (jobs in
-a fresh interpreter are not counted). A run that is lost with its supervisor is tried again, twice at most; one that was
-killed from outside, once: jobs are pure.
+a fresh interpreter are not counted). A run that is lost with its supervisor is tried again, three times at most; one
+that was killed from outside, twice: jobs are pure.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from text_to_ml.sandbox.isolation import Isolation
 GRACE_SECONDS = 15.0
 TICK = 0.05
 MAX_STARTS, MAX_RESTARTS = 3, 12
-TRIES = 3
+TRIES = 4
 MAX_TAKEN_UP = 200
 
 
@@ -99,7 +99,7 @@ class WarmSandbox:
             result = self._once(request, payload, limits, cancel, fresh=fresh)
             if attempt:
                 result = replace(result, details={**result.details, "tried again": attempt})
-            again = result.status is Status.LOST or (result.details.get("from outside") and attempt == 0)
+            again = result.status is Status.LOST or (result.details.get("from outside") and attempt < 2)
             if not again or self._closed or (cancel is not None and cancel.is_set()):
                 break
         return results.sweep(result, scratch, limits)
