@@ -168,7 +168,7 @@ def test_limits_of_a_group_are_written_and_faults_ignored(tmp_path: Path) -> Non
     group.limit(100, 4)  # the files of a group are the kernel's: none is made
     assert list(tmp_path.iterdir()) == []
     for name in ("memory.max", "pids.max", "memory.events"):
-        (tmp_path / name).write_text("low 0\noom_kill 3\n" if name == "memory.events" else "max")
+        (tmp_path / name).write_text("low 0\noom_kill 3\n" if name == "memory.events" else "")
     group.limit(100, 4)
     assert (tmp_path / "memory.max").read_text() == str(164 << 20)
     assert (tmp_path / "pids.max").read_text() == "80"
@@ -187,6 +187,29 @@ def test_a_real_group_takes_a_process_and_ends_it() -> None:
     group.remove()
     assert process.wait(timeout=5) == -9
     assert not group.folder.exists()
+
+
+@pytest.mark.parametrize("kind", ["bubblewrap", "landlock", "none"])
+def test_runs_are_in_the_group_of_their_lane(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With groups that have no controllers, which is all that can be had everywhere."""
+    own = own_group()
+    if own is None or not os.access(own, os.W_OK) or (kind != "none" and probe(kind)):
+        pytest.skip("no cgroup v2 hierarchy here in which groups can be made, or no such sandbox")
+    made: list[Group] = []
+
+    def new_group() -> Group:
+        made.append(Group(own / f"text-to-ml-test-{os.getpid()}-{len(made)}"))
+        made[-1].folder.mkdir()
+        return made[-1]
+
+    monkeypatch.setattr("text_to_ml.sandbox.generation.new_group", new_group)
+    box = open_sandbox(kind, writable=[tmp_path])
+    for fresh in (False, True):
+        seen = box.run(Job("builtins:eval", "open('/proc/self/cgroup').read()", tmp_path, fresh=fresh), Limits()).value
+        assert made[-1].folder.name in seen
+    box.close()
+    assert len(made) == 2
+    assert not [group for group in made if group.folder.exists()]
 
 
 def test_without_controllers_there_is_no_group() -> None:

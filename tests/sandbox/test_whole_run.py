@@ -16,14 +16,14 @@ from ..conftest import KIND, ROOT
 
 
 class Shooter(threading.Thread):
-    """Kills a process of this process's sandboxes now and then, at random."""
+    """Kills a process of this process's sandboxes at random moments, ``most`` times."""
 
-    def __init__(self, seed: int, pause: tuple[float, float]) -> None:
+    def __init__(self, seed: int, most: int) -> None:
         super().__init__(daemon=True)
-        self.dice, self.pause, self.done, self.shots = random.Random(seed), pause, threading.Event(), 0
+        self.dice, self.most, self.done, self.shots = random.Random(seed), most, threading.Event(), 0
 
     def run(self) -> None:
-        while not self.done.wait(self.dice.uniform(*self.pause)):
+        while self.shots < self.most and not self.done.wait(self.dice.uniform(0.5, 6.0)):
             with contextlib.suppress(psutil.Error, IndexError):
                 self.dice.choice(psutil.Process().children(recursive=True)).kill()
                 self.shots += 1
@@ -36,17 +36,19 @@ def program_of(folder: Path, evaluations: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("evaluations", "shots"), [(2, 2), pytest.param(8, 50, marks=pytest.mark.slow)], ids=["2 shots", "50 shots"]
+    ("evaluations", "most", "shots"),
+    [(2, 2, 1), pytest.param(8, 10, 50, marks=pytest.mark.slow)],
+    ids=["a shot or two", "50 shots"],
 )
 def test_kills_at_random_moments_change_nothing(
-    evaluations: int, shots: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    evaluations: int, most: int, shots: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TEXT_TO_ML_CACHE", str(tmp_path / "no passes remembered"))
+    monkeypatch.setenv("TEXT_TO_ML_CACHE", str(tmp_path / "passes"))
     undisturbed = program_of(tmp_path / "undisturbed", evaluations)
     hit = rounds = 0
     while hit < shots:
-        monkeypatch.setenv("TEXT_TO_ML_CACHE", str(tmp_path / f"passes-{rounds}"))
-        shooter = Shooter(rounds, (0.5, 5.0))
+        monkeypatch.setenv("TEXT_TO_ML_CACHE", str(tmp_path / f"passes-{rounds}"))  # modules are tested again
+        shooter = Shooter(rounds, most)
         shooter.start()
         try:
             assert program_of(tmp_path / f"run-{rounds}", evaluations) == undisturbed

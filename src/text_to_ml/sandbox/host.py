@@ -28,7 +28,7 @@ from text_to_ml.sandbox.isolation import Isolation
 
 GRACE_SECONDS = 15.0
 TICK = 0.05
-MAX_STARTS, MAX_RESTARTS = 3, 12
+MAX_STARTS = 8
 TRIES = 4
 MAX_TAKEN_UP = 200
 
@@ -279,7 +279,7 @@ class WarmSandbox:
         """Start a warm process, leaving out modules that cannot be preloaded; note where it cannot be started."""
         began, failure, failures = time.monotonic(), SandboxError("the warm process cannot be started"), 0
         ended: set[str] = set()
-        while failures < (MAX_STARTS if self.warm_seconds is None else MAX_RESTARTS):
+        while failures < MAX_STARTS:
             with self._changed:
                 if self._closed:
                     return
