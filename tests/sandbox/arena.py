@@ -20,8 +20,10 @@ from typing import Any
 
 import psutil
 
-from text_to_ml.sandbox import open_sandbox
+from text_to_ml.sandbox import choose
 from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Sandbox
+from text_to_ml.sandbox.bubblewrap import Bubblewrap
+from text_to_ml.sandbox.host import WarmSandbox
 
 from .attacks import NETWORK, READS, Attack
 from .attacks_more import ATTACKS, RESOURCES
@@ -137,6 +139,13 @@ class Arena:
         return self.broken()
 
 
+class WithoutLandlock(Bubblewrap):
+    """Bubblewrap as on a kernel that has no Landlock."""
+
+    def confinement(self, *, fresh: bool) -> dict[str, Any]:
+        return {**super().confinement(fresh=fresh), "landlock": False}
+
+
 def fight(arena: Arena, box: Sandbox, number: int, attack: Attack) -> dict[str, Any]:
     """Run one attack and judge it."""
     scratch = arena.runs / f"run-{number}"
@@ -156,8 +165,9 @@ def fight(arena: Arena, box: Sandbox, number: int, attack: Attack) -> dict[str, 
 
 def main(kind: str, folder: Path, attacks: Sequence[Attack]) -> None:
     arena = Arena(folder)
-    data = [path for path in arena.files if path.parent.name == "data"]
-    box = open_sandbox(kind, readable=data, writable=[arena.runs], lanes=2)
+    data = [path for path in arena.files if path.name in ("data.csv", "table.csv")]
+    isolation = WithoutLandlock() if attacks is PARTS["without Landlock"] else choose(kind)
+    box = WarmSandbox(isolation, readable=data, writable=[arena.runs], lanes=2)
     with ThreadPoolExecutor(2) as pool:
         for outcome in pool.map(lambda pair: fight(arena, box, *pair), enumerate(attacks)):
             print(json.dumps(outcome), flush=True)
@@ -176,9 +186,11 @@ def main(kind: str, folder: Path, attacks: Sequence[Attack]) -> None:
     )
 
 
+WITHOUT_LANDLOCK = [attack for attack in ATTACKS if attack.stopped_by != "Landlock"]
 PARTS = {
     "all": ATTACKS,
     "quick": [attack for attack in ATTACKS if attack not in RESOURCES],
+    "without Landlock": [attack for attack in WITHOUT_LANDLOCK if attack not in RESOURCES],
     "harmless": [*NETWORK, *READS],  # what may be tried without isolation
 }
 

@@ -126,7 +126,7 @@ WRITES = [
     plain("truncate the data", "namespaces, Landlock", "os.truncate(P['data'], 0); breach('cut')"),
     plain("remove the data", "namespaces, Landlock", "os.unlink(P['data']); breach('removed')"),
     plain("rename the data", "namespaces, Landlock", "os.rename(P['data'], 'mine'); breach('renamed')"),
-    plain("rename the own folder", "namespaces, Landlock", "os.rename(P['scratch'], P['scratch'] + 'x'); breach(1)"),
+    plain("rename the own folder", "Landlock", "os.rename(P['scratch'], P['scratch'] + 'x'); breach(1)"),
     plain("write the next run's folder", "Landlock", "open(P['other'], 'w').write('x'); breach('wrote')"),
     plain("create in the next run's folder", "Landlock", "open(P['other'] + '.new', 'w'); breach('created')"),
     plain(
@@ -155,10 +155,10 @@ WRITES = [
     ),
     Attack("write to the temporary folder", "namespaces, Landlock", "open('/tmp/' + P['token'], 'w')"),
     Attack("write to shared memory", "namespaces, Landlock", "open('/dev/shm/' + P['token'], 'w')"),
-    plain("write to a device", "namespaces, Landlock", "open('/dev/kmsg', 'w').write('x'); breach('kernel log')"),
+    plain("write to a device", "read-only mounts, Landlock", "open('/dev/kmsg', 'w').write('x'); breach('kernel log')"),
     plain(
         "write to kernel settings",
-        "namespaces, Landlock",
+        "read-only mounts, Landlock",
         "open('/proc/sys/kernel/core_pattern', 'w').write('|x'); breach(1)",
     ),
     plain("make a device", "seccomp", "os.mknod('dev', 0o60600, os.makedev(254, 0)); breach('device')"),

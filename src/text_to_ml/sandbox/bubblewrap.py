@@ -24,6 +24,7 @@ FLAGS = (
     "--new-session --uid 1000 --gid 1000 --cap-drop ALL --disable-userns --hostname sandbox"
 )
 TEMPORARY_BYTES = 1 << 30
+READ_ONLY = ("/proc", "/dev", "/")  # root's own user is the owner of the kernel's settings in /proc/sys, also in here
 
 
 class Bubblewrap:
@@ -58,6 +59,8 @@ class Bubblewrap:
             out += ["--ro-bind-try", path_, path_]
         for path_ in writable:
             out += ["--bind", path_, path_]
+        for place in READ_ONLY:
+            out += ["--remount-ro", place]
         return [*out, "--chdir", "/", "--", *command]
 
     def confinement(self, *, fresh: bool) -> dict[str, Any]:

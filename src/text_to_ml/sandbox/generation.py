@@ -81,6 +81,8 @@ class Generation:
                     env=environment.variables(self.home or "/tmp"), pass_fds=[inner.fileno()],
                 )  # fmt: skip
                 inner.close()
+                with contextlib.suppress(OSError):  # where the system lacks memory, it is to end this before others
+                    Path(f"/proc/{self._process.pid}/oom_score_adj").write_text("500")
                 confinement = self.isolation.confinement(fresh=fresh)
                 send_frame(host, {"preload": list(preload), "confinement": confinement, "home": self.home})
                 self._await_ready(host, preload_seconds)
