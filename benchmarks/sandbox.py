@@ -1,8 +1,8 @@
-"""How fast the sandbox is, and whether it leaves nothing behind. All figures of a line are taken in one run, turn by turn,
-so that ratios hold on a busy machine too.
+"""How fast the sandbox is, and whether it leaves nothing behind. All figures of a line are taken in one run, turn by
+turn, so that ratios hold on a busy machine too.
 
-Covers: a trivial unit test as a fork of the warm process against a fresh interpreter with the same imports (one at a time,
-and two at a time); the start of the warm process; many runs in a row: processes, descriptors, folders, memory; the
+Covers: a trivial unit test as a fork of the warm process against a fresh interpreter with the same imports (one at a
+time, and two at a time); the start of the warm process; many runs in a row: processes, descriptors, folders, memory; the
 verification of the built-in writer's modules for a task. Does not cover attacks and kills: they are tests.
 
 `python benchmarks/sandbox.py [--runs 60] [--in-a-row 1000] [--kind auto] [--task examples/iris]`
@@ -30,8 +30,8 @@ from text_to_ml.sandbox.environment import interpreter, variables
 from text_to_ml.sandbox.host import WarmSandbox
 
 SKLEARN = (
-    "base calibration cluster compose decomposition ensemble feature_extraction.text feature_selection impute linear_model "
-    "metrics model_selection naive_bayes neighbors neural_network pipeline preprocessing svm tree"
+    "base calibration cluster compose decomposition ensemble feature_extraction.text feature_selection impute "
+    "linear_model metrics model_selection naive_bayes neighbors neural_network pipeline preprocessing svm tree"
 )
 SETS = {
     "scikit-learn": ("sklearn", ["numpy", "pandas", "scipy.stats", *(f"sklearn.{name}" for name in SKLEARN.split())]),

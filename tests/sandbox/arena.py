@@ -1,4 +1,6 @@
-"""Runs all attacks under one isolation and prints what came of each as JSON lines: `python -m tests.sandbox.arena KIND FOLDER PART`.
+"""Runs attacks under one isolation and prints what came of each as JSON lines.
+
+`python -m tests.sandbox.arena KIND FOLDER PART`
 
 Started as a process of its own, so that it can run as another user, with a key in its environment and its command line.
 Checks after each attack: no shout, the ending, the canaries of the host, no connection, no process left, clean text.

@@ -33,8 +33,8 @@ def open_sandbox(
 
     ``preload``: modules that the warm process imports; one that fails or hangs is left out and recorded. ``readable``:
     files and folders that jobs will name as theirs to read; no job sees those of another. ``writable``: folders below
-    which the scratch folders of jobs will lie, and what the host writes for them. (A folder that was not announced works
-    too, but may start the warm process again.) ``lanes``: jobs that run at once; None: as many as there are cores.
+    which the scratch folders of jobs will lie, and what the host writes for them. (A folder that was not announced
+    works too, but may start the warm process again.) ``lanes``: jobs that run at once; None: as many as there are cores.
     Raises SandboxError where nothing isolates on this machine, OptionError for an unknown ``kind``.
     """
     from text_to_ml.sandbox.host import WarmSandbox

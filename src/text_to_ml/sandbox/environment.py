@@ -57,8 +57,9 @@ def imports_of(source: str) -> tuple[str, ...]:
 def names_of(paths: Sequence[Path]) -> list[str]:
     """Where paths lie, links resolved, and the names by which they were called where these are others."""
     real = list(dict.fromkeys(str(path.resolve()) for path in paths))
-    names = dict.fromkeys(os.path.abspath(path) for path in paths)  # noqa: PTH100
-    return real + [name for name in names if not covered(Path(name), [*real, *python_folders(), "/usr"])]
+    called = [os.path.abspath(path) for path in paths]  # noqa: PTH100
+    others = [name for name in dict.fromkeys(called) if name not in real]
+    return real + [name for name in others if not covered(Path(name), [*real, *python_folders(), "/usr"])]
 
 
 def covered(path: Path, folders: list[str]) -> bool:
@@ -67,7 +68,7 @@ def covered(path: Path, folders: list[str]) -> bool:
 
 
 def is_broad(path: Path) -> bool:
-    """True for a folder that holds more than one thing: the root, the home folder, the temporary folder, or above one."""
+    """True for a folder that holds more than one thing: the root, the home or the temporary folder, or above one."""
     for narrow in (
         Path.home(),
         Path(tempfile.gettempdir()),

@@ -1,7 +1,7 @@
 """One running warm process with its lanes, seen from the host. When it dies, all its lanes do; another takes over.
 
-`Generation.start` must be called in a thread that lives as long as the process: on Linux a child started to die with its
-parent dies with the thread that started it.
+`Generation.start` must be called in a thread that lives as long as the process: on Linux a child started to die with
+its parent dies with the thread that started it.
 """
 
 from __future__ import annotations

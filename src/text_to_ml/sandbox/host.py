@@ -1,7 +1,7 @@
 """The host's side of a sandbox: hands jobs to lanes, starts the warm process again when it is lost, records every end.
 
-One class for every isolation. `run` may be called from many threads; as many jobs run at once as there are lanes (jobs in
-a fresh interpreter are not counted). A run that is lost with its supervisor is tried again, three times at most; one
+One class for every isolation. `run` may be called from many threads; as many jobs run at once as there are lanes (jobs
+in a fresh interpreter are not counted). A run that is lost with its supervisor is tried again, three times at most; one
 that was killed from outside, twice: jobs are pure.
 """
 

@@ -1,7 +1,7 @@
 """Reading what jobs left for the host: arrays and frames in safe formats, checked before they are used.
 
-Nothing is unpickled. A file that is a link, is larger than it says, holds objects, or is broken is a `ValueError`, never a
-crash of the host. Does not cover compressed Arrow files made to be huge: what they unpack to is bounded only by memory.
+Nothing is unpickled. A file that is a link, is smaller than it says, holds objects, or is broken is a `ValueError`, never
+a crash of the host. Does not cover compressed Arrow files made to be huge: what they unpack to is bounded only by memory.
 """
 
 from __future__ import annotations

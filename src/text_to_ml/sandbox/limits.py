@@ -1,4 +1,4 @@
-"""Limits that the user sets, as words: "memory=8GB", "time=5m", "processes=128". Covers reading them, not enforcing them."""
+"""Limits that the user sets, in words: "memory=8GB", "time=5m", "processes=128". Reads them; does not enforce them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """From what a supervisor sends to an `ExecutionResult`: text made harmless, the run's folder cleared of traps.
 
-Nothing that a job wrote is trusted: text loses control characters, terminal escapes and signs that reorder it; links that
-lead out of the folder, pipes, sockets and devices are removed before the host looks at files.
+Nothing that a job wrote is trusted: text loses control characters, terminal escapes and signs that reorder it; links
+that lead out of the folder, pipes, sockets and devices are removed before the host looks at files.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def to_result(header: dict[str, Any], block: bytes) -> ExecutionResult:
 
 
 def sweep(result: ExecutionResult, scratch: Path, limits: Limits) -> ExecutionResult:
-    """Remove traps and temporary files from a run's folder, and make the rest plain files that the host can read; a folder
-    over its limit turns a pass into a fault."""
+    """Remove traps and temporary files from a run's folder, and make the rest plain files that the host can read; a
+    folder over its limit turns a pass into a fault."""
     remove(scratch / ".tmp")
     removed: list[str] = []
     total = 0

@@ -1,8 +1,8 @@
 """macOS: `sandbox-exec` around a fresh interpreter for each job.
 
 Written from Apple's documentation of the profile language and NOT TRIED on a Mac: the probe at start decides whether it
-is used. No fork of a warm process (Accelerate and the Objective-C runtime do not survive forks), so each run pays for its
-imports. Does not give: hard limits of memory (they are polled), hidden names of processes.
+is used. No fork of a warm process (Accelerate and the Objective-C runtime do not survive forks), so each run pays for
+its imports. Does not give: hard limits of memory (they are polled), hidden names of processes.
 """
 
 from __future__ import annotations

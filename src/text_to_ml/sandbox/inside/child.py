@@ -1,7 +1,7 @@
 """The start of a job in its own process: confine, call the entry, write the end record, leave.
 
-The end record carries a number that the module never sees: while the entry runs it lies on the interpreter's own stack, in
-no variable, object or descriptor. Output, exit codes and what is written to other descriptors are never taken for a
+The end record carries a number that the module never sees: while the entry runs it lies on the interpreter's own stack,
+in no variable, object or descriptor. Output, exit codes and what is written to other descriptors are never taken for a
 result. Does not stop code that rewrites this file's functions, or the unit tests, in its own process: scores are
 therefore computed on the host.
 """

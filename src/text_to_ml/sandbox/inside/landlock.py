@@ -1,7 +1,7 @@
 """Landlock by its three system calls: a process gives up files, abstract sockets and signals for good. Linux only.
 
-The rights grow with the version (ABI) of the kernel's Landlock; what a kernel does not know is left out. Knows nothing of
-jobs. See landlock(7) and linux/landlock.h.
+The rights grow with the version (ABI) of the kernel's Landlock; what a kernel does not know is left out. Knows nothing
+of jobs. See landlock(7) and linux/landlock.h.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def version() -> int:
 
 
 def restrict(places: Iterable[tuple[str, int]]) -> None:
-    """Give up all but ``places`` (path, rights); OSError where the kernel refuses. Paths that are not there are left out.
-    Needs no_new_privs."""
+    """Give up all but ``places`` (path, rights); OSError where the kernel refuses. Paths that are not there are left
+    out. Needs no_new_privs."""
     abi = version()
     known = (1 << KNOWN[min(abi, 5)]) - 1 if abi else 0
     handled = _Ruleset(known, NETWORK if abi >= NETWORK_ABI else 0, SCOPE if abi >= SCOPE_ABI else 0)

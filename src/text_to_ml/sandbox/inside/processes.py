@@ -63,7 +63,7 @@ def _by_psutil(root: int) -> list[int]:
 
 
 def look(pids: list[int], memory_limit: int) -> Usage:
-    """Sum up a tree. Memory is resident bytes; pages shared within the tree count once where the sum passes the limit."""
+    """Sum up a tree. Memory: resident bytes; pages shared within the tree count once where the sum passes the limit."""
     usage = Usage(processes=len(pids))
     for pid in pids:
         with contextlib.suppress(OSError, ValueError, IndexError):
