@@ -32,6 +32,7 @@ KEYS = [
     "trials",
     "cost",
     "llm_cost_usd",
+    "llm",
     "seconds",
     "best",
 ]
