@@ -264,12 +264,17 @@ class Observer:
         m = open_program(self.config["program"], "program_again")
         w = replace(m.WORKFLOW, split=replace(m.WORKFLOW.split, **SPLIT))
         fitted = m.fit(w, m.take(data.samples, own), data.codes[own])
-        samples = m.read_new(w, Path(self.config["new"]["plain"]["path"]), self.config["columns"])
-        self.seen["again"] = np.round(np.asarray(m.predict(w, fitted, samples), dtype=float), 9).tolist()
+        self.seen["again"] = {}
+        for name in ("plain", "gaps"):
+            samples = m.read_new(w, Path(self.config["new"][name]["path"]), self.config["columns"])
+            self.seen["again"][name] = np.round(np.asarray(m.predict(w, fitted, samples), dtype=float), 9).tolist()
         outputs = np.concatenate([np.asarray(o, dtype=float) for o in self.seen["validation"]["outputs"]])
-        for seed in (11, 12):
+        fresh = m.new_post_processing(w)
+        if hasattr(fresh, "fit"):
+            fresh.fit(outputs.copy(), np.concatenate([np.asarray(c) for c in self.seen["validation"]["codes"]]))
+        for seed, fitted_post in ((11, post), (12, fresh)):
             np.random.seed(seed)
-            values = np.asarray(self.m.scorable(self.w, post.transform(outputs.copy())), dtype=float)
+            values = np.asarray(self.m.scorable(self.w, fitted_post.transform(outputs.copy())), dtype=float)
             self.seen.setdefault("post twice", []).append(np.round(values, 9).tolist())
 
     def leak(self, data: Any, own: np.ndarray) -> None:
@@ -291,7 +296,8 @@ class Observer:
             w = replace(self.w, values=entry["values"])
             fitted = self.m.fit(w, self.m.take(data.samples, own), data.codes[own])
             samples = self.m.read_new(w, Path(self.config["new"]["plain"]["path"]), self.config["columns"])
-            outputs = self.m.predict(w, fitted, samples)
+            rest = self.m.take(data.samples, np.setdiff1d(np.arange(len(data.codes)), own))
+            outputs = np.concatenate([self.m.predict(w, fitted, rows) for rows in (samples, rest) if len(rows)])
             post = self.m.new_post_processing(w)
             if hasattr(post, "fit"):
                 kept = self.seen["validation"]

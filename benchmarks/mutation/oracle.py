@@ -90,8 +90,9 @@ def neighbours(sound: dict[str, Any], seen: dict[str, Any]) -> list[str]:
 
 def unstable(sound: dict[str, Any], seen: dict[str, Any]) -> list[str]:
     found = []
-    if differ(seen["again"], seen["raw"]["plain"]) and not differ(sound["again"], sound["raw"]["plain"]):
-        found.append("trained again it predicts otherwise")
+    for name in ("plain", "gaps"):
+        if differ(seen["again"][name], seen["raw"][name]) and not differ(sound["again"][name], sound["raw"][name]):
+            found.append(f"trained again it predicts otherwise ({name})")
     if differ(*seen["post twice"]) and not differ(*sound["post twice"]):
         found.append("post-processed again it predicts otherwise")
     return found

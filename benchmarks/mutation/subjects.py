@@ -189,9 +189,7 @@ def new_files(task: Task, folder: Path) -> dict[str, dict[str, Any]]:
         "empty": base.assign(**dict.fromkeys(features)),
         **{f"absent {i}": base.drop(columns=features[i::3]) for i in range(3) if features[i::3]},
         "unseen": base.assign(**dict.fromkeys(texts, "of another kind")) if texts else base,
-        "texts": base.assign(**{c: base[c].map(lambda v: "n/a" if pd.isna(v) else f"{v} ") for c in numbers})
-        if numbers
-        else base,
+        "texts": base.assign(**{c: ["unknown", *map(str, base[c].iloc[1:])] for c in numbers}) if numbers else base,
     }
     found = {}
     for name, frame in files.items():

@@ -71,6 +71,24 @@ def check_order(samples: pd.DataFrame, values: dict[str, list[str]]) -> None:
         )
 
 
+def check_equal_cells(full: pd.DataFrame, bare: pd.DataFrame) -> None:
+    """Assert that samples loaded without targets hold what they hold with targets, where nothing is missing."""
+    for name in full.columns:
+        a, b = full[name].reset_index(drop=True), bare[name].reset_index(drop=True)
+        there = b.notna().to_numpy()
+        if not there.any():
+            continue
+        a, b = a[there], b[there]
+        if a.dtype.kind in "iufb" and b.dtype.kind in "iufb":
+            same = float(np.mean(np.isclose(a.to_numpy(float), b.to_numpy(float), equal_nan=True)))
+        else:
+            same = float(np.mean([as_text(x) == as_text(y) for x, y in zip(a, b, strict=True)]))
+        assert same > 0.9, (
+            f"load: column {name!r} of samples holds other values when the targets are absent; samples must not be made from "
+            "targets"
+        )
+
+
 def check_same(got: pd.DataFrame, expected: pd.DataFrame, what: str) -> None:
     """Assert that two prepared frames hold the same values; the message names the first cell that differs."""
     assert got.shape == expected.shape, f"transform {what}: shape must be {expected.shape}, got {got.shape}"
