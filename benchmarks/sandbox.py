@@ -128,7 +128,7 @@ def verification(kind: str, task_folder: Path) -> None:
             seconds = {}
             for stage in STAGES:
                 for candidate in writer.space(task).stage(stage):
-                    module = writer.write(task, candidate, ())
+                    module = writer.module(task, candidate)
                     if module is not None:
                         began = time.perf_counter()
                         passed = verifier.verify(module, candidate).passed
