@@ -130,7 +130,9 @@ box.run(Job("builtins:exec", code, folder), Limits(wall_seconds=900))
 """
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "end", [signal.SIGKILL, *(pytest.param(s, marks=pytest.mark.slow) for s in (signal.SIGTERM, signal.SIGINT))]
+)
 def test_nothing_survives_the_host(kind: str, end: signal.Signals, tmp_path: Path) -> None:
     before = set(Path("/tmp").glob("text-to-ml-sandbox-*"))
     command = [sys.executable, "-c", HOST, kind, str(tmp_path)]

@@ -38,6 +38,10 @@ class DroppedError(Exception):
         self.module, self.reason, self.at_once = module, reason, at_once
 
 
+class KilledError(SandboxError):
+    """The process ended without a word while it started: it may have been killed from outside."""
+
+
 @dataclass(eq=False)
 class Lane:
     """A supervisor seen from the host: its channel, and its control group where this machine has them."""
@@ -87,12 +91,12 @@ class Generation:
                 send_frame(host, {"preload": list(preload), "confinement": confinement, "home": self.home})
                 self._await_ready(host, preload_seconds)
             except (OSError, ChannelClosedError) as error:
+                started = self._process is not None
                 self.kill()
                 log.seek(0)
                 said = log.read()[-400:].decode("utf-8", "replace").strip().splitlines()
-                raise SandboxError(
-                    f"the {self.isolation.name} sandbox cannot start: {(said or [str(error)])[-1]}"
-                ) from error
+                kind = SandboxError if said or not started else KilledError
+                raise kind(f"the {self.isolation.name} sandbox cannot start: {(said or [str(error)])[-1]}") from error
             except BaseException:
                 self.kill()
                 raise
