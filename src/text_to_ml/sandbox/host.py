@@ -85,10 +85,11 @@ class WarmSandbox:
         if not scratch.is_dir():
             raise SandboxError(f"scratch folder {job.scratch}: is not there. Make it before the job is run.")
         payload = json.dumps(job.payload).encode()
-        request = {
+        request: dict[str, Any] = {
             "entry": job.entry,
             "limits": asdict(limits),
             "scratch": str(scratch),
+            "temporary": f".tmp-{os.urandom(4).hex()}",
             "readable": environment.names_of(job.readable),
             "threads": job.threads,
         }
@@ -102,7 +103,7 @@ class WarmSandbox:
             again = result.status is Status.LOST or (result.details.get("from outside") and attempt < 2)
             if not again or self._closed or (cancel is not None and cancel.is_set()):
                 break
-        return results.sweep(result, scratch, limits)
+        return results.sweep(result, scratch, request["temporary"], limits)
 
     def close(self) -> None:
         """End all processes; runs under way end as lost."""
