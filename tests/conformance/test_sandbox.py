@@ -146,10 +146,10 @@ def test_files_are_left_in_scratch_and_nothing_else(fresh: bool, box: Sandbox, s
 
 def test_runs_that_share_a_folder_do_not_trip_over_each_other(box: Sandbox, scratch: Path) -> None:
     """They should not; but a run never raises."""
-    source = "import tempfile, os\nfor _ in range(20): tempfile.mkstemp(); open('f', 'w').close(); os.path.exists('f') and os.remove('f')"
+    source = "import tempfile, os\nfor _ in range(10): tempfile.mkstemp(); open('f', 'w').close(); os.path.exists('f') and os.remove('f')"
     job = Job("builtins:exec", f"try: exec({source!r})\nexcept FileNotFoundError: pass", scratch)
     with ThreadPoolExecutor(4) as pool:
-        assert all(result.passed for result in pool.map(lambda _: box.run(job, LIMITS), range(60)))
+        assert all(result.passed for result in pool.map(lambda _: box.run(job, LIMITS), range(30)))
     assert not list(scratch.glob(".tmp*"))
 
 

@@ -101,6 +101,9 @@ def test_shots_at_random_moments_change_no_result(shots: int, box: Sandbox, tmp_
     assert (folder / "out").read_bytes() == right
 
 
+@pytest.mark.parametrize(
+    "kind", ["bubblewrap", *(pytest.param(k, marks=pytest.mark.slow) for k in ("landlock", "none"))], indirect=True
+)
 def test_a_stopped_supervisor_does_not_hang_the_host(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

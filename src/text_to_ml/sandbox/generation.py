@@ -66,6 +66,7 @@ class Generation:
         self.retired = False
         self.ready = False
         self.home = ""
+        self._killed = False
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._sock: socket.socket | None = None
@@ -85,6 +86,8 @@ class Generation:
                     env=environment.variables(self.home or "/tmp"), pass_fds=[inner.fileno()],
                 )  # fmt: skip
                 inner.close()
+                if self._killed:
+                    raise ChannelClosedError("it was closed while it started")
                 with contextlib.suppress(OSError):  # where the system lacks memory, it is to end this before others
                     Path(f"/proc/{self._process.pid}/oom_score_adj").write_text("500")
                 confinement = self.isolation.confinement(fresh=fresh)
@@ -171,6 +174,7 @@ class Generation:
 
     def kill(self) -> None:
         """End the process with all that descends from it."""
+        self._killed = True
         with self._lock:
             sock, self._sock = self._sock, None
         for lane in self.lanes:
