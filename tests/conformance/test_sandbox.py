@@ -144,6 +144,15 @@ def test_files_are_left_in_scratch_and_nothing_else(fresh: bool, box: Sandbox, s
     assert [(p.name, p.read_text()) for p in scratch.iterdir()] == [("out.txt", "text")]
 
 
+def test_runs_that_share_a_folder_do_not_trip_over_each_other(box: Sandbox, scratch: Path) -> None:
+    """They should not; but a run never raises."""
+    source = "import tempfile, os\nfor _ in range(10): tempfile.mkstemp(); open('f', 'w').close(); os.path.exists('f') and os.remove('f')"
+    job = Job("builtins:exec", f"try: exec({source!r})\nexcept FileNotFoundError: pass", scratch)
+    with ThreadPoolExecutor(4) as pool:
+        assert all(result.passed for result in pool.map(lambda _: box.run(job, LIMITS), range(30)))
+    assert not list(scratch.glob(".tmp*"))
+
+
 def test_readable_files_can_be_read(box: Sandbox, scratch: Path, tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("a\n1\n")
     job = Job("builtins:eval", f"open({str(tmp_path / 'data.csv')!r}).read()", scratch, (tmp_path / "data.csv",))

@@ -169,8 +169,8 @@ def main(kind: str, folder: Path, attacks: Sequence[Attack]) -> None:
     arena = Arena(folder)
     data = [path for path in arena.files if path.name in ("data.csv", "table.csv")]
     isolation = WithoutLandlock() if attacks is PARTS["without Landlock"] else choose(kind)
-    box = WarmSandbox(isolation, readable=data, writable=[arena.runs], lanes=2)
-    with ThreadPoolExecutor(2) as pool:
+    box = WarmSandbox(isolation, readable=data, writable=[arena.runs], lanes=4)
+    with ThreadPoolExecutor(4) as pool:
         for outcome in pool.map(lambda pair: fight(arena, box, *pair), enumerate(attacks)):
             print(json.dumps(outcome), flush=True)
     box.close()

@@ -210,15 +210,15 @@ TRAPS = [
     Attack(
         "folders too deep for the host",
         "sweep",
-        "for place in ('.tmp', '.'):\n"
-        "    os.chdir(P['scratch'] + '/' + place)\n"
+        "for place in (os.environ['TMPDIR'], P['scratch']):\n"
+        "    os.chdir(place)\n"
         "    for _ in range(1500): os.mkdir('d'); os.chdir('d')\n",
         ("passed",),
     ),
     Attack(
         "files and folders that the host may not open",
         "sweep",
-        "os.makedirs('a/b'); os.mkdir('a/b/c', 0); os.mkdir('.tmp/c', 0); os.close(os.open('a/f', 65, 0))",
+        "os.makedirs('a/b'); os.mkdir('a/b/c', 0); os.mkdir(os.environ['TMPDIR'] + '/c', 0); os.close(os.open('a/f', 65, 0))",
         ("passed",),
     ),
     Attack(
@@ -261,7 +261,11 @@ TRAPS = [
     ),
     Attack("a link for the host", "sweep", "os.symlink(P['secret'], 'predictions.npy')"),
     Attack("a folder link for the host", "sweep", "os.symlink(P['outside'], 'results')"),
-    Attack("a link in place of the temporary folder", "sweep", "os.rmdir('.tmp'); os.symlink(P['outside'], '.tmp')"),
+    Attack(
+        "a link in place of the temporary folder",
+        "sweep",
+        "t = os.environ['TMPDIR']; os.rmdir(t); os.symlink(P['outside'], t)",
+    ),
     Attack("a pipe for the host", "seccomp, sweep", "os.mkfifo('predictions.npy')"),
     Attack(
         "files that Python runs at start",

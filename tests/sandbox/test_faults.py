@@ -101,6 +101,9 @@ def test_shots_at_random_moments_change_no_result(shots: int, box: Sandbox, tmp_
     assert (folder / "out").read_bytes() == right
 
 
+@pytest.mark.parametrize(
+    "kind", ["bubblewrap", *(pytest.param(k, marks=pytest.mark.slow) for k in ("landlock", "none"))], indirect=True
+)
 def test_a_stopped_supervisor_does_not_hang_the_host(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,7 +133,9 @@ box.run(Job("builtins:exec", code, folder), Limits(wall_seconds=900))
 """
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "end", [signal.SIGKILL, *(pytest.param(s, marks=pytest.mark.slow) for s in (signal.SIGTERM, signal.SIGINT))]
+)
 def test_nothing_survives_the_host(kind: str, end: signal.Signals, tmp_path: Path) -> None:
     before = set(Path("/tmp").glob("text-to-ml-sandbox-*"))
     command = [sys.executable, "-c", HOST, kind, str(tmp_path)]

@@ -47,7 +47,7 @@ class Job:
 
     entry     "package.module:function", called with ``payload``
     payload   JSON value; the returned JSON value stands in `ExecutionResult.value`
-    scratch   an existing folder that the job may write (its working directory); the only one
+    scratch   an existing folder that the job may write (its working directory); the only one. Of one job at a time
     readable  files and folders that the job may read besides the Python environment
     fresh     True: a new interpreter (training with torch, whole programs); False: a fork of the warm process
     threads   what OMP_NUM_THREADS and its kin are set to

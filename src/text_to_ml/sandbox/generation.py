@@ -38,6 +38,10 @@ class DroppedError(Exception):
         self.module, self.reason, self.at_once = module, reason, at_once
 
 
+class KilledError(SandboxError):
+    """The process ended without a word while it started: it may have been killed from outside."""
+
+
 @dataclass(eq=False)
 class Lane:
     """A supervisor seen from the host: its channel, and its control group where this machine has them."""
@@ -62,6 +66,7 @@ class Generation:
         self.retired = False
         self.ready = False
         self.home = ""
+        self._killed = False
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._sock: socket.socket | None = None
@@ -81,18 +86,20 @@ class Generation:
                     env=environment.variables(self.home or "/tmp"), pass_fds=[inner.fileno()],
                 )  # fmt: skip
                 inner.close()
+                if self._killed:
+                    raise ChannelClosedError("it was closed while it started")
                 with contextlib.suppress(OSError):  # where the system lacks memory, it is to end this before others
                     Path(f"/proc/{self._process.pid}/oom_score_adj").write_text("500")
                 confinement = self.isolation.confinement(fresh=fresh)
                 send_frame(host, {"preload": list(preload), "confinement": confinement, "home": self.home})
                 self._await_ready(host, preload_seconds)
             except (OSError, ChannelClosedError) as error:
+                started = self._process is not None
                 self.kill()
                 log.seek(0)
                 said = log.read()[-400:].decode("utf-8", "replace").strip().splitlines()
-                raise SandboxError(
-                    f"the {self.isolation.name} sandbox cannot start: {(said or [str(error)])[-1]}"
-                ) from error
+                kind = SandboxError if said or not started else KilledError
+                raise kind(f"the {self.isolation.name} sandbox cannot start: {(said or [str(error)])[-1]}") from error
             except BaseException:
                 self.kill()
                 raise
@@ -167,6 +174,7 @@ class Generation:
 
     def kill(self) -> None:
         """End the process with all that descends from it."""
+        self._killed = True
         with self._lock:
             sock, self._sock = self._sock, None
         for lane in self.lanes:

@@ -23,12 +23,12 @@ from text_to_ml.errors import SandboxError
 from text_to_ml.sandbox import environment, results
 from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Status
 from text_to_ml.sandbox.channel import ChannelClosedError, receive_frame, send_frame
-from text_to_ml.sandbox.generation import DroppedError, Generation, Lane, uncovered
+from text_to_ml.sandbox.generation import DroppedError, Generation, KilledError, Lane, uncovered
 from text_to_ml.sandbox.isolation import Isolation
 
 GRACE_SECONDS = 15.0
 TICK = 0.05
-MAX_STARTS = 8
+MAX_STARTS, PATIENCE_SECONDS = 3, 60.0
 TRIES = 4
 MAX_TAKEN_UP = 200
 
@@ -85,10 +85,11 @@ class WarmSandbox:
         if not scratch.is_dir():
             raise SandboxError(f"scratch folder {job.scratch}: is not there. Make it before the job is run.")
         payload = json.dumps(job.payload).encode()
-        request = {
+        request: dict[str, Any] = {
             "entry": job.entry,
             "limits": asdict(limits),
             "scratch": str(scratch),
+            "temporary": f".tmp-{os.urandom(4).hex()}",
             "readable": environment.names_of(job.readable),
             "threads": job.threads,
         }
@@ -102,7 +103,7 @@ class WarmSandbox:
             again = result.status is Status.LOST or (result.details.get("from outside") and attempt < 2)
             if not again or self._closed or (cancel is not None and cancel.is_set()):
                 break
-        return results.sweep(result, scratch, limits)
+        return results.sweep(result, scratch, request["temporary"], limits)
 
     def close(self) -> None:
         """End all processes; runs under way end as lost."""
@@ -295,8 +296,9 @@ class WarmSandbox:
                     self.preload_failures[dropped.module] = dropped.reason
                 continue
             except SandboxError as error:
-                failure, failures = error, failures + 1
-                time.sleep(0.1 * failures)
+                killed = isinstance(error, KilledError) and time.monotonic() - began < PATIENCE_SECONDS
+                failure, failures = error, failures + (not killed)
+                time.sleep(0.02 + 0.1 * failures)
                 continue
             generations.append(generation)
             self._take_over(generation, set(wanted), time.monotonic() - began)

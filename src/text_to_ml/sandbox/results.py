@@ -54,33 +54,45 @@ def to_result(header: dict[str, Any], block: bytes) -> ExecutionResult:
         return replace(result, status=Status.FAILED, error=f"the result is not JSON: {error}")
 
 
-def sweep(result: ExecutionResult, scratch: Path, limits: Limits) -> ExecutionResult:
-    """Remove traps and temporary files from a run's folder, and make the rest plain files that the host can read; a
-    folder over its limit turns a pass into a fault."""
-    remove(scratch / ".tmp")
+def sweep(result: ExecutionResult, scratch: Path, temporary: str, limits: Limits) -> ExecutionResult:
+    """Remove traps and the temporary folder from a run's folder, and make the rest plain files that the host can read. A
+    folder over its limit, or a trap that stays, turns a pass into a fault."""
+    remove(scratch / temporary)
     removed: list[str] = []
     total = 0
     queue = [(str(scratch), 0)]
     while queue:
         folder, depth = queue.pop()
         for entry in entries(folder):
-            kind = entry.stat(follow_symlinks=False)
-            total += kind.st_blocks * 512
-            inner, plain = stat.S_ISDIR(kind.st_mode), stat.S_ISREG(kind.st_mode)
-            inside = entry.is_symlink() and leads_inside(entry.path, scratch)
-            if not (inner or plain or inside) or (inner and (depth >= MAX_DEPTH or len(entry.path) > MAX_PATH)):
-                removed.append(" ".join(clean(os.path.relpath(entry.path, scratch)).split())[:200])
-                remove(Path(entry.path))
-            elif inner:
-                queue.append((entry.path, depth + 1))
-            elif plain and (not kind.st_mode & stat.S_IRUSR or kind.st_mode & SPECIAL):
-                Path(entry.path).chmod(0o600)
+            try:
+                kind = entry.stat(follow_symlinks=False)
+                total += kind.st_blocks * 512
+                if is_trap(entry, kind, scratch, depth):
+                    removed.append(" ".join(clean(os.path.relpath(entry.path, scratch)).split())[:200])
+                    remove(Path(entry.path))
+                elif stat.S_ISDIR(kind.st_mode):
+                    queue.append((entry.path, depth + 1))
+                elif stat.S_ISREG(kind.st_mode) and (not kind.st_mode & stat.S_IRUSR or kind.st_mode & SPECIAL):
+                    Path(entry.path).chmod(0o600)
+            except FileNotFoundError:  # a run that shares the folder took it away
+                continue
+            except OSError as error:
+                result = replace(
+                    result, status=Status.FAILED, error=f"left what cannot be cleared: {error}", value=None
+                )
     if removed:
         result = replace(result, details={**result.details, "removed": removed[:20]})
     if result.passed and total > limits.folder_mb << 20:
         reason = f"wrote more than {limits.folder_mb} MB into its folder"
         result = replace(result, status=Status.TOO_MUCH_OUTPUT, error=reason, value=None)
     return result
+
+
+def is_trap(entry: os.DirEntry[str], kind: os.stat_result, scratch: Path, depth: int) -> bool:
+    """True for what is neither a file, a folder of some depth, nor a link to one of the same run."""
+    if stat.S_ISDIR(kind.st_mode):
+        return depth >= MAX_DEPTH or len(entry.path) > MAX_PATH
+    return not (stat.S_ISREG(kind.st_mode) or (entry.is_symlink() and leads_inside(entry.path, scratch)))
 
 
 def entries(folder: str) -> list[os.DirEntry[str]]:
@@ -95,15 +107,14 @@ def entries(folder: str) -> list[os.DirEntry[str]]:
 
 def remove(path: Path) -> None:
     """Remove a file, a link itself, or a folder of any depth (Python's own way recurses)."""
-    if path.is_dir() and not path.is_symlink():
-        if next(iter(entries(str(path))), None) is None:
-            path.rmdir()
-            return
-        for command in (["rm", "-rf"], ["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
-            if path.exists():
-                subprocess.run([*command, "--", str(path)], check=False, capture_output=True)
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
         return
-    path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        path.rmdir()
+    for command in (["rm", "-rf"], ["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+        if path.exists():
+            subprocess.run([*command, "--", str(path)], check=False, capture_output=True)
 
 
 def leads_inside(link: str, folder: Path) -> bool:

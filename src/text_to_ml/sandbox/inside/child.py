@@ -72,7 +72,7 @@ def enter(request: dict[str, Any], confinement: confine.Confinement, pools: Any)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     scratch, threads = request["scratch"], request["threads"]
     os.chdir(scratch)
-    temporary = os.path.join(scratch, ".tmp")
+    temporary = os.path.join(scratch, request["temporary"])
     with contextlib.suppress(FileExistsError):
         os.mkdir(temporary)
     os.environ["HOME"], os.environ["TMPDIR"] = scratch, temporary
