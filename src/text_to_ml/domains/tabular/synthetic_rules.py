@@ -32,6 +32,8 @@ def synthetic_features_have_the_form_of_the_plan(c: SyntheticCase) -> None:
         assert len(X) == rows, f"{what} must have {rows} rows, got {len(X)}"
         assert X.index.is_unique, f"{what}: the index must be unique"
         check_frame(X, X, what)
+        wrong = [(n, str(t)) for n, t in X.dtypes.items() if t != np.float64 or not isinstance(n, str)]
+        assert not wrong, f"{what}: every column must be float64 and named by a string, got {wrong[:5]}"
         names = list(X.columns) if names is None else names
         assert list(X.columns) == names, (
             f"{what}: columns must be {names[:6]}… as for 1 row, got {list(X.columns)[:6]}…"
