@@ -93,8 +93,7 @@ def catalogue(subject: Subject) -> list[Sound]:
     for candidate in space.candidates:
         names = wanted.get(candidate.stage)
         if names is None or candidate.name in names or candidate.name in ("scaled", "linear", "catboost"):
-            module = writer.write(subject.task, candidate, ())
-            assert module is not None
+            module = writer.module(subject.task, candidate)
             sound = Sound(module, candidate)
             if candidate.name == "catboost":
                 subject.other = Sound(module, quick(candidate))

@@ -24,9 +24,11 @@ def trial(number: int, score: float | None, error: str = "") -> Event:
     return Event(number, 0.0, "trial", {**payload, "configuration": {"choices": choices}})
 
 
-def started(direction: str) -> Event:
+def started(direction: str, model: str = "builtin") -> Event:
     understood = {"metric": "m", "direction": direction, "category": "regression", "rows": 9}
-    return Event(0, 0.0, "started", {"name": "n", "options": {"seconds": 60.0}, "understood": understood})
+    return Event(
+        0, 0.0, "started", {"name": "n", "options": {"seconds": 60.0, "model": model}, "understood": understood}
+    )
 
 
 @pytest.mark.parametrize(("direction", "best"), [("minimize", 0.1), ("maximize", 0.9)])
@@ -51,6 +53,34 @@ def test_panel_fits_80_columns() -> None:
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
     assert len(lines) <= 8 and all(len(line.rstrip()) <= 80 for line in lines)
+
+
+def test_a_language_model_is_seen_at_work(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress()
+    progress(started("minimize", "openai:x"))
+    candidates = [{"name": "ridge", "reserve": False}, {"name": "builtin_ridge", "reserve": True}]
+    call = {"purpose": "space", "input_tokens": 900, "output_tokens": 100, "cost_usd": None, "cached": False}
+    report = {"failures": [{"rule": "some_rule", "message": "m"}], "passed": False}
+    for kind, payload in (
+        ("llm_wait", {"purpose": "space", "seconds": 7.0, "reason": "429"}),
+        ("llm_call", call),
+        ("space", {"candidates": candidates}),
+        ("attempt", {"place": "modeling/ridge", "number": 1, "report": report}),
+        ("fallback", {"what": "plan", "reason": "nothing came"}),
+    ):
+        progress(Event(1, 0.0, kind, payload))
+    said = capsys.readouterr().out
+    for words in (
+        "waiting 7 s for space: 429",
+        "search space: 1 candidates",
+        "attempt 1: fails some_rule",
+        "steps in for the plan",
+    ):
+        assert words in said
+    console = Console(width=80, file=io.StringIO())
+    console.print(progress.panel())
+    assert isinstance(console.file, io.StringIO)
+    assert "1 calls, 1,000 tokens, cost unknown" in console.file.getvalue()
 
 
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,7 +94,8 @@ class Subject:
         }
         (scratch / "config.json").write_text(json.dumps(config, default=str), encoding="utf-8")
         payload = {"program": str(OBSERVE), "arguments": [str(scratch / "config.json")]}
-        result = self.sandbox.run(Job("text_to_ml.runtime.job:run_program", payload, scratch), LIMITS)
+        readable = (OBSERVE.parent, self.task.workspace, self.folder)
+        result = self.sandbox.run(Job("text_to_ml.runtime.job:run_program", payload, scratch, readable), LIMITS)
         shutil.rmtree(scratch, ignore_errors=True)
         if not result.passed:
             return {"errors": {"load": f"{result.status}: {result.error}"[:300]}, "forms": {}, "changed": []}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from text_to_ml.errors import TextToMLError
     from text_to_ml.metrics import get_metric
     from text_to_ml.run import Run
-    from text_to_ml.synthesize import synthesize
+    from text_to_ml.synthesis import synthesize
     from text_to_ml.task import Description, Task, check
 
 __version__ = "0.1.0"
@@ -25,7 +25,7 @@ _DOORS = {
     "TextToMLError": "text_to_ml.errors",
     "check": "text_to_ml.task",
     "get_metric": "text_to_ml.metrics",
-    "synthesize": "text_to_ml.synthesize",
+    "synthesize": "text_to_ml.synthesis",
 }
 
 

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,6 +29,17 @@ app = typer.Typer(
 Task = Annotated[str | None, typer.Argument(help="A Markdown file, a folder holding task.md, or plain words.")]
 Workspace = Annotated[Path | None, typer.Option("--workspace", help="Folder of the task's files (for plain words).")]
 RunArgument = Annotated[Path, typer.Argument(help="A run folder.")]
+Model = Annotated[str | None, typer.Option(help="Who writes: builtin, or provider:name of a language model.")]
+BaseUrl = Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server, with --model openai:NAME.")]
+MaxCost = Annotated[float | None, typer.Option(help="Stop asking the language model at so many dollars.")]
+MaxTokens = Annotated[int | None, typer.Option(help="Stop asking the language model at so many tokens.")]
+Price = Annotated[tuple[float, float] | None, typer.Option(help="Dollars per million input and output tokens.")]
+Timeout = Annotated[float | None, typer.Option(help="Seconds for one reply of the language model (default: 180).")]
+Record = Annotated[Path | None, typer.Option(help="Append all replies to this file, for --model replay:FILE.")]
+Candidates = Annotated[int | None, typer.Option(help="Methods asked for per stage (default: 5).")]
+Share = Annotated[str | None, typer.Option(help="What a language model sees: names, summary, rows.")]
+Evaluations = Annotated[int | None, typer.Option(help="Stop after so many full evaluations, all in all.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON at the end, nothing else.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -43,40 +54,59 @@ def version(show: Annotated[bool, typer.Option("--version", help="Show the versi
 def run(
     task: Task = None,
     workspace: Workspace = None,
-    model: Annotated[str, typer.Option(help="Who writes: builtin.")] = "builtin",
+    model: Model = None,
+    base_url: BaseUrl = None,
     out: Annotated[Path | None, typer.Option(help="Run folder (default: runs/<name>-<time>).")] = None,
-    time: Annotated[str | None, typer.Option(help="Time limit, e.g. 60s, 10m (default: 60s).")] = None,
-    evaluations: Annotated[int | None, typer.Option(help="Stop after so many full evaluations.")] = None,
-    strategy: Annotated[str, typer.Option(help="How to search: random.")] = "random",
+    time: Annotated[str | None, typer.Option(help="Time limit, e.g. 60s, 10m (builtin: 60s).")] = None,
+    evaluations: Evaluations = None,
+    max_cost: MaxCost = None,
+    max_tokens: MaxTokens = None,
+    price: Price = None,
+    timeout: Timeout = None,
+    candidates: Candidates = None,
+    attempts: Annotated[int | None, typer.Option(help="Attempts at one module, at most (default: 30).")] = None,
+    share: Share = None,
+    prompts: Annotated[Path | None, typer.Option(help="Folder whose files replace prompts.")] = None,
+    record: Record = None,
+    strategy: Annotated[str | None, typer.Option(help="How to search: random.")] = None,
     workers: Annotated[int | None, typer.Option(help="Trials at once (default: the cores).")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of splits and search.")] = 0,
-    share: Annotated[str, typer.Option(help="What a language model may see: names, summary, rows.")] = "summary",
+    seed: Annotated[int | None, typer.Option(help="Seed of splits and search (default: 0).")] = None,
     no_sandbox: Annotated[bool, typer.Option("--no-sandbox", help="Run generated code without isolation.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON at the end, nothing else.")] = False,
+    as_json: AsJson = False,
     resume: Annotated[Path | None, typer.Option(help="Continue the run in this folder.")] = None,
 ) -> None:
     """Turn a described task into one optimised program."""
+    work(
+        as_json, task=task, workspace=workspace, model=model, base_url=base_url, out=out, time=time, evaluations=evaluations,
+        max_cost=max_cost, max_tokens=max_tokens, price=price, timeout=timeout, candidates=candidates, attempts=attempts, share=share,
+        prompts=prompts, record=record, strategy=strategy, workers=workers, seed=seed,
+        sandbox="none" if no_sandbox else None, resume=resume,
+    )  # fmt: skip
+
+
+def work(as_json: bool, **given: Any) -> None:
+    """Run or resume with progress, and print what came of it."""
     from text_to_ml.progress import Progress
-    from text_to_ml.synthesize import synthesize
+    from text_to_ml.report.text import closing
+    from text_to_ml.synthesis import synthesize
 
     stop = stop_on_interrupt()
     with Progress(quiet=as_json) as progress:
-        result = synthesize(
-            task, workspace=workspace, model=model, out=out, time=time, evaluations=evaluations, strategy=strategy,
-            workers=workers, seed=seed, share=share, sandbox="none" if no_sandbox else "auto", resume=resume,
-            on_event=progress, stop=stop,
-        )  # fmt: skip
-    if as_json:
-        print(json.dumps(result.summary()))
-    else:
-        from text_to_ml.report.text import closing
-
-        print("\n".join(closing(result)))
+        result = synthesize(**given, on_event=progress, stop=stop)
+    print(json.dumps(result.summary()) if as_json else "\n".join(closing(result)))
 
 
 @app.command()
-def check(task: Task = None, workspace: Workspace = None) -> None:
-    """Show how a task is understood, before anything runs."""
+def check(
+    task: Task = None,
+    workspace: Workspace = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    price: Price = None,
+    candidates: Candidates = None,
+    share: Share = None,
+) -> None:
+    """Show how a task is understood and, with --model, what a run would cost; nothing is sent."""
     from text_to_ml.errors import OptionError
     from text_to_ml.task import check as understand
     from text_to_ml.task.explain import explain
@@ -85,33 +115,57 @@ def check(task: Task = None, workspace: Workspace = None) -> None:
         raise OptionError(
             "no task was given. Give a Markdown file, a folder holding task.md, or words with --workspace."
         )
-    print("\n".join(explain(understand(task, workspace))))
+    lines = explain(understood := understand(task, workspace))
+    if model is not None:
+        from text_to_ml.estimate import explain_cost
+        from text_to_ml.start import Options
+
+        given = {"model": model, "base_url": base_url, "price": price, "candidates": candidates, "share": share}
+        lines += explain_cost(understood, Options.make(**given))
+    print("\n".join(lines))
 
 
 @app.command()
-def show(run: RunArgument, top: Annotated[int, typer.Option(help="Rows of the leaderboard.")] = 15) -> None:
+def show(
+    run: RunArgument,
+    top: Annotated[int, typer.Option(help="Rows of the leaderboard.")] = 15,
+    attempts: Annotated[bool, typer.Option("--attempts", help="Tell how each module was written.")] = False,
+    only: Annotated[str, typer.Option(help="With --attempts: places that hold this text, e.g. modeling/ridge.")] = "",
+    code: Annotated[bool, typer.Option("--code", help="With --attempts: the code too.")] = False,
+) -> None:
     """Show a run: summary, leaderboard, what was dropped and why."""
-    from text_to_ml.report.text import full
     from text_to_ml.run import Run
 
-    print("\n".join(full(Run(run), top)))
+    if attempts:
+        from text_to_ml.report.attempts import story
+
+        print("\n".join(story(Run(run), only, code)))
+    else:
+        from text_to_ml.report.text import full
+
+        print("\n".join(full(Run(run), top)))
 
 
 @app.command()
 def resume(
     run: RunArgument,
     time: Annotated[str | None, typer.Option(help="Another time limit for what is left.")] = None,
-    evaluations: Annotated[int | None, typer.Option(help="Another number of full evaluations, all in all.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON at the end, nothing else.")] = False,
+    evaluations: Evaluations = None,
+    lock: Annotated[list[str] | None, typer.Option(help="Search around this module, e.g. modeling/ridge.")] = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    max_cost: MaxCost = None,
+    max_tokens: MaxTokens = None,
+    price: Price = None,
+    timeout: Timeout = None,
+    record: Record = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Continue an interrupted run; finished trials are kept."""
-    from text_to_ml.progress import Progress
-    from text_to_ml.report.text import closing
-    from text_to_ml.synthesize import synthesize
-
-    with Progress(quiet=as_json) as progress:
-        result = synthesize(resume=run, time=time, evaluations=evaluations, on_event=progress, stop=stop_on_interrupt())
-    print(json.dumps(result.summary()) if as_json else "\n".join(closing(result)))
+    """Continue a run; finished trials are kept, edited modules are taken up."""
+    work(
+        as_json, resume=run, time=time, evaluations=evaluations, lock=lock or (), model=model, base_url=base_url,
+        max_cost=max_cost, max_tokens=max_tokens, price=price, timeout=timeout, record=record,
+    )  # fmt: skip
 
 
 @app.command()
@@ -124,11 +178,12 @@ def metrics() -> None:
 
 
 @app.command()
-def doctor() -> None:
-    """Show what this machine can do: packages, sandbox, devices."""
+def doctor(model: Model = None, base_url: BaseUrl = None, price: Price = None) -> None:
+    """Show what this machine can do; with --model, try the language model with three tiny requests."""
     from text_to_ml.doctor import examine
 
-    print("\n".join(examine()))
+    for line in examine(model, base_url, price):
+        print(line, flush=True)
 
 
 def stop_on_interrupt() -> threading.Event:

@@ -7,6 +7,8 @@ import os
 import platform
 import shutil
 import sys
+import textwrap
+from collections.abc import Iterator
 
 PACKAGES = (
     ("numpy", "tables"),
@@ -23,8 +25,21 @@ PACKAGES = (
 )
 
 
-def examine() -> list[str]:
-    """Plain lines of at most 78 characters."""
+def examine(
+    model: str | None = None, base_url: str | None = None, price: tuple[float, float] | None = None
+) -> Iterator[str]:
+    """Plain lines of at most 78 characters; with ``model``, what a language model answers to three tiny requests."""
+    if model is None or model == "builtin":
+        yield from machine()
+        return
+    from text_to_ml.llm import LLMOptions
+    from text_to_ml.llm.examine import examine_llm
+
+    yield from examine_llm(LLMOptions(model, base_url=base_url, price=price, cache=False))
+
+
+def machine() -> list[str]:
+    """What this machine can do."""
     from text_to_ml.sandbox import describe
 
     lines = [f"python     {platform.python_version()} ({sys.executable})"[:78]]
@@ -42,7 +57,8 @@ def examine() -> list[str]:
                 continue
         first = names.split("|")[0]
         lines.append(f"package    {found}" if found else f"package    {first} is not installed ({use})")
-    lines += [f"sandbox    {line}"[:78] for line in describe()]
+    for line in describe():
+        lines += textwrap.wrap(line, 78, initial_indent="sandbox    ", subsequent_indent=" " * 13)
     lines.append(f"device     {device()}")
     lines.append("model      builtin: works without a network or a key")
     return lines

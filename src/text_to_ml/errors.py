@@ -8,6 +8,7 @@ A failure of generated code is a record (`TestReport`, `ExecutionResult`), not a
     │   │   └── AmbiguousTaskError   several readings; lists them and the line to add to the task
     │   ├── DataError            the files: missing, empty, unreadable, without target
     │   └── OptionError          a flag or argument
+    │       └── UnknownMetricError   a metric that is named but not known; a language model may write it
     ├── StoreError               the run folder: not writable, other version, disk full
     ├── SandboxError             no isolation can be had on this machine
     └── LLMError                 a language model could not answer
@@ -50,6 +51,14 @@ class OptionError(InputError):
     """A command-line flag or a function argument has a value that is not allowed."""
 
 
+class UnknownMetricError(OptionError):
+    """A metric is named that is not known; ``text`` is what the task says of it."""
+
+    def __init__(self, message: str, text: str) -> None:
+        super().__init__(message)
+        self.text = text
+
+
 class StoreError(TextToMLError):
     """The run folder cannot be written or read."""
 
@@ -59,7 +68,28 @@ class SandboxError(TextToMLError):
 
 
 class LLMError(TextToMLError):
-    """A language model could not answer; the message names the model, the cause and the cure."""
+    """A language model could not answer; the message names the model, the cause and the cure.
+
+    transient    asking again may help; the retry layer reads it
+    retry_after  seconds that the server asks to wait, where it says
+    status       HTTP status of the server's answer, where there was one
+    charged      (input, output) tokens that the failed call cost all the same, None where not said; None: it cost nothing
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        transient: bool = False,
+        retry_after: float | None = None,
+        status: int | None = None,
+        charged: tuple[int | None, int | None] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.transient = transient
+        self.retry_after = retry_after
+        self.status = status
+        self.charged = charged
 
 
 class LLMUnreachable(LLMError):  # noqa: N818

@@ -76,7 +76,7 @@ def hand_over(
     study: Study, finalist: Trial, setting: Setting, sandbox: Sandbox, folder: Path, limits: Limits
 ) -> HandedOver | Refused:
     """Score the final test part, write the program's text, run it again; Refused if it does not repeat its scores."""
-    modules = study.modules(finalist.configuration)
+    modules = study.modules(finalist.configuration, patient=True)
     assert modules is not None and finalist.score is not None
     outputs = study.evaluator.kept(str(finalist.number))
     if outputs is None:

@@ -19,6 +19,12 @@ class Dimension:
     low: int = 1
     high: int | None = None
 
+    def text(self) -> str:
+        """The dimension in a few words."""
+        if self.size is not None:
+            return f"{self.meaning} = {self.size}"
+        return self.meaning if self.high is None else f"{self.meaning} from {self.low} to {self.high}"
+
 
 @dataclass(frozen=True)
 class Tensor:
@@ -48,6 +54,17 @@ class Plan:
             if tensor.name == name:
                 return tensor
         raise KeyError(name)
+
+    def text(self) -> str:
+        """The plan in words, a line for each tensor and each kind of column."""
+        lines = [f"- `{t.name}`: {t.dtype}, ({', '.join(d.text() for d in t.dimensions)})" for t in self.tensors]
+        if self.isomorphic:
+            lines.append(f"- the same size wherever they stand: {', '.join(self.isomorphic)}")
+        kinds = sorted(set(self.columns.values()), key=list(self.columns.values()).index)
+        for kind in kinds:
+            names = [f"`{name}`" for name, k in self.columns.items() if k == kind]
+            lines.append(f"- raw columns, {kind}: {', '.join(names)}")
+        return "\n".join(lines)
 
 
 def plan_from_json(data: Mapping[str, Any]) -> Plan:

@@ -75,13 +75,19 @@ class Hyperparameter:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A method suggested for a stage, with its hyperparameters; ``name`` is a unique identifier within its stage."""
+    """A method suggested for a stage, with its hyperparameters; ``name`` is a unique identifier within its stage.
+
+    ``writer`` names who suggested it and writes it. ``reserve``: never sampled while its stage has other candidates;
+    for baselines, and for what carries a run whose language model gives nothing.
+    """
 
     stage: Stage
     name: str
     summary: str
     hyperparameters: tuple[Hyperparameter, ...] = ()
     packages: tuple[str, ...] = ()
+    writer: str = ""
+    reserve: bool = False
 
     def defaults(self) -> dict[str, Value]:
         """Each hyperparameter at its default."""
@@ -182,6 +188,8 @@ def candidate_from_json(data: Mapping[str, Any]) -> Candidate:
         summary=data.get("summary", ""),
         hyperparameters=tuple(hyperparameter_from_json(h) for h in data.get("hyperparameters", ())),
         packages=tuple(data.get("packages", ())),
+        writer=str(data.get("writer", "")),
+        reserve=bool(data.get("reserve", False)),
     )
 
 

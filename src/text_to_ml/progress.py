@@ -35,14 +35,17 @@ class Progress:
         self.minimize = True
         self.metric = ""
         self.stage = STAGES["started"]
-        self.space = {"candidates": 0}
+        self.own: set[str] = set()
         self.verified = 0
         self.dropped: list[str] = []
         self.trials = 0
         self.failed = 0
         self.best: dict[str, Any] | None = None
         self.curve: list[float] = []
-        self.lines: list[str] = []
+        self.model = "builtin"
+        self.last = ""
+        self.calls = self.tokens = 0
+        self.cost: float | None = 0.0
 
     def __enter__(self) -> Progress:
         if not self.quiet and sys.stdout.isatty():
@@ -75,10 +78,17 @@ class Progress:
         if event.kind == "started":
             self.metric, self.seconds = str(data["understood"]["metric"]), data["options"]["seconds"]
             self.minimize = data["understood"]["direction"] == "minimize"
+            self.model = data["options"]["model"]
             return f"{data['name']}: {data['understood']['category']}, {self.metric}, {data['understood']['rows']} rows"
         if event.kind == "space":
-            self.space["candidates"] = len(data["candidates"])
-            return f"search space: {self.space['candidates']} candidates"
+            self.own = {c["name"] for c in data["candidates"] if not c["reserve"]}
+            return f"search space: {len(self.own)} candidates"
+        if event.kind.startswith("llm_"):
+            return self._llm(event.kind, data)
+        if event.kind == "attempt":
+            return self._attempt(data)
+        if event.kind == "fallback":
+            return f"the built-in writer steps in for the {data['what']}: {data['reason']}"
         if event.kind == "module":
             return self._module(data)
         if event.kind == "trial":
@@ -91,10 +101,28 @@ class Progress:
             return f"handed over trial {data['trial']}: validation {number(data['validation'])}, test {number(data['test'])}"
         return ""
 
+    def _llm(self, kind: str, data: Any) -> str:
+        if kind == "llm_wait":
+            self.last = f"waiting {data['seconds']:.0f} s for {data['purpose']}: {data['reason']}"
+            return self.last
+        self.calls += 1
+        self.tokens += (data["input_tokens"] or 0) + (data["output_tokens"] or 0)
+        unknown = data["cost_usd"] is None and not data["cached"]
+        self.cost = None if unknown or self.cost is None else self.cost + (data["cost_usd"] or 0.0)
+        return ""
+
+    def _attempt(self, data: Any) -> str:
+        if self.model == "builtin":
+            return ""
+        failures = data["report"]["failures"]
+        said = f"fails {failures[0]['rule']}" if failures else "passes"
+        self.last = f"{data['place']}, attempt {data['number']}: {said}"
+        return self.last
+
     def _module(self, data: Any) -> str:
         name = data["candidate"]["name"]
         if data["module"]:
-            self.verified += 1
+            self.verified += name in self.own
             return ""
         failures = data["report"]["failures"]
         why = failures[0]["message"].splitlines()[0] if failures else "no reason was given"
@@ -125,11 +153,13 @@ class Progress:
         left = "" if self.seconds is None else f", {max(0, self.seconds - spent):.0f} s left"
         table = Table.grid(padding=(0, 2))
         table.add_row("stage", cut(f"{self.stage} ({spent:.0f} s{left})", 64))
-        table.add_row(
-            "modules", f"{self.verified} verified, {len(self.dropped)} dropped of {self.space['candidates']} candidates"
-        )
+        table.add_row("modules", f"{self.verified} verified, {len(self.dropped)} dropped of {len(self.own)} candidates")
         for text in self.dropped[-2:]:
             table.add_row("", cut(f"dropped {text}", 64))
+        if self.calls:
+            cost = "cost unknown" if self.cost is None else f"${self.cost:.4f}"
+            table.add_row("model", cut(f"{self.calls} calls, {self.tokens:,} tokens, {cost}", 64))
+            table.add_row("", cut(self.last, 64))
         table.add_row("trials", f"{self.trials}" + (f" ({self.failed} failed)" if self.failed else ""))
         if self.best is not None:
             table.add_row("best", cut(f"{self.metric} {number(self.best['score'])}  {self.best['label']}", 64))

@@ -8,19 +8,31 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from text_to_ml.errors import StoreError
-from text_to_ml.program import Candidate, Module, Stage, candidate_from_json, configuration_from_json, module_from_json
+from text_to_ml.program import (
+    STAGES,
+    Candidate,
+    Module,
+    Stage,
+    candidate_from_json,
+    configuration_from_json,
+    module_from_json,
+)
 from text_to_ml.search.study import Trial
 from text_to_ml.store import Event, RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+TRIALS = ("trial", "finalist", "edited")
+"""Kinds of events that `trials_of` folds."""
 
 
 def trial_from_json(data: Mapping[str, Any]) -> Trial:
@@ -29,6 +41,20 @@ def trial_from_json(data: Mapping[str, Any]) -> Trial:
     fields["folds"] = tuple(fields.get("folds") or ())
     fields["rescored"] = tuple(fields.get("rescored") or ())
     return Trial(configuration=configuration_from_json(data["configuration"]), **fields)
+
+
+def trials_of(events: Iterable[Event]) -> dict[int, Trial]:
+    """Trials by number, folded from events of the kinds trial, finalist and edited: a trial of a module that was edited
+    afterwards is no longer one."""
+    trials: dict[int, Trial] = {}
+    for event in events:
+        if event.kind == "edited":
+            stage, name = Stage(event.payload["stage"]), event.payload["name"]
+            trials = {n: t for n, t in trials.items() if t.configuration.choices[stage].candidate != name}
+        elif event.kind == "trial" or event.payload["number"] in trials:
+            trial = trial_from_json(event.payload)
+            trials[trial.number] = trial
+    return trials
 
 
 class Run:
@@ -86,7 +112,7 @@ class Run:
     @cached_property
     def records(self) -> list[Trial]:
         """All ended trials, by number; finalists carry their fresh scores."""
-        trials = {e.payload["number"]: trial_from_json(e.payload) for e in self.events("trial", "finalist")}
+        trials = trials_of(self.events(*TRIALS))
         return [trials[n] for n in sorted(trials)]
 
     @cached_property
@@ -167,6 +193,39 @@ class Run:
                 raise RuntimeError(f"{self.program.name} failed: {done.stderr.strip()[-2000:]}")
             return pd.read_csv(output)
 
+    def llm(self) -> dict[str, Any]:
+        """What the language model was asked: calls, tokens and US dollars; None where the server or the price list does not
+        say."""
+        calls = [e.payload for e in self.events("llm_call")]
+        paid = [c for c in calls if not c["cached"]]
+
+        def total(key: str) -> Any:
+            values = [c[key] for c in paid]
+            return None if any(v is None for v in values) else sum(values)
+
+        return {
+            "calls": len(calls),
+            "cached": len(calls) - len(paid),
+            "input_tokens": total("input_tokens"),
+            "output_tokens": total("output_tokens"),
+            "cost_usd": total("cost_usd"),
+        }
+
+    def fallbacks(self) -> list[str]:
+        """Where the built-in writer stepped in for a language model, and why."""
+        lines = [f"{e.payload['what']}: {e.payload['reason']}" for e in self.events("fallback")]
+        best = self.last("handed_over").get("configuration", {}).get("choices", {})
+        modules = self.modules()
+        for stage in STAGES:
+            own = [m for (s, _), (c, m) in modules.items() if s == stage and not c.reserve]
+            if self.started["options"]["model"] != "builtin" and own and not any(own):
+                name = best.get(str(stage), {}).get("candidate", "")
+                lines.append(
+                    f"{stage}: no candidate of the language model passed its unit tests"
+                    + (f"; {name} is built in" if name else "")
+                )
+        return lines
+
     def summary(self) -> dict[str, Any]:
         """What `--json` prints."""
         modules = self.modules()
@@ -183,7 +242,8 @@ class Run:
             "verified": sum(module is not None for _, module in modules.values()),
             "trials": len(self.records),
             "cost": round(sum(t.cost for t in self.records), 4),
-            "llm_cost_usd": ended.get("llm_cost_usd", 0.0),
+            "llm_cost_usd": self.llm()["cost_usd"],
+            "llm": self.llm(),
             "seconds": ended.get("seconds"),
             "best": {k: v for k, v in self.best.items() if k not in ("trial", "validation", "test")},
         }

@@ -5,17 +5,21 @@ Covers: checking the options, naming the run folder, taking up an interrupted ru
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from text_to_ml.errors import OptionError, StoreError, did_you_mean
+from text_to_ml.errors import OptionError, StoreError, UnknownMetricError, did_you_mean
+from text_to_ml.llm import LLMOptions, check_options
 from text_to_ml.metrics import get_metric
 from text_to_ml.metrics.base import Metric
+from text_to_ml.prompts import Prompts
+from text_to_ml.run import TRIALS, trials_of
 from text_to_ml.runtime.split import Split
 from text_to_ml.sandbox import require
 from text_to_ml.search.strategies import get_strategy
@@ -23,18 +27,26 @@ from text_to_ml.store import RunFolder
 from text_to_ml.task.describe import describe
 from text_to_ml.task.understand import understand
 from text_to_ml.values import Description, Task
-from text_to_ml.writers.base import Writer
+from text_to_ml.writers.view import SHARES
 
 DEFAULT_SECONDS = 60.0
+DEFAULT_EVALUATIONS = 30
+"""What a run with a language model stops at where neither --time nor --evaluations is given: replies may take minutes."""
+BUILTIN = "builtin"
 SMALL = 5000
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 
 
 @dataclass(frozen=True)
 class Options:
-    """Options of a run; ``seconds`` None means no time limit."""
+    """Options of a run; ``seconds`` None means no time limit. From ``base_url`` on they are about a language model.
 
-    model: str = "builtin"
+    candidates  methods asked for per stage, 1 to 20      attempts  at one module before its candidate is dropped
+    prompts     a folder whose files replace prompts      record    a file that replies are appended to
+    timeout     seconds for one reply
+    """
+
+    model: str = BUILTIN
     seconds: float | None = DEFAULT_SECONDS
     evaluations: int | None = None
     strategy: str = "random"
@@ -42,27 +54,75 @@ class Options:
     seed: int = 0
     share: str = "summary"
     sandbox: str = "auto"
+    base_url: str | None = None
+    max_cost: float | None = None
+    max_tokens: int | None = None
+    price: tuple[float, float] | None = None
+    record: str | None = None
+    prompts: str | None = None
+    timeout: float = 180.0
+    candidates: int = 5
+    attempts: int = 30
 
     @classmethod
     def make(cls, **given: Any) -> Options:
         """Check options; those that are None take their defaults. OptionError names value, rule and cure."""
-        time_limit, evaluations = given.pop("time"), given["evaluations"]
-        seconds = parse_time(time_limit) if time_limit is not None else (None if evaluations else DEFAULT_SECONDS)
-        if evaluations is not None and evaluations < 1:
-            raise OptionError(f"--evaluations {evaluations}: must be 1 or more.")
-        workers = given.pop("workers") or available_cores()
-        if workers < 1:
-            raise OptionError(f"--workers {workers}: must be 1 or more.")
-        if given["share"] not in ("names", "summary", "rows"):
+        given = {k: v for k, v in given.items() if v is not None}
+        time_limit, evaluations = given.pop("time", None), given.get("evaluations")
+        options = cls(**{"workers": available_cores(), **given})
+        if time_limit is not None:
+            options = replace(options, seconds=parse_time(time_limit))
+        elif evaluations is not None:
+            options = replace(options, seconds=None)
+        elif options.model != BUILTIN:
+            options = replace(options, seconds=None, evaluations=DEFAULT_EVALUATIONS)
+        options.check()
+        return options
+
+    def check(self) -> None:
+        """OptionError for a value that is not allowed; nothing is sent anywhere."""
+        for name, low, high in (
+            ("evaluations", 1, None),
+            ("workers", 1, None),
+            ("candidates", 1, 20),
+            ("attempts", 1, None),
+        ):
+            value = getattr(self, name)
+            if value is not None and (value < low or (high is not None and value > high)):
+                upper = "or more" if high is None else f"to {high}"
+                raise OptionError(f"--{name} {value}: must be {low} {upper}.")
+        if self.share not in SHARES:
             raise OptionError(
-                f"--share {given['share']!r}: must be names, summary or rows."
-                f"{did_you_mean(given['share'], ['names', 'summary', 'rows'])}"
+                f"--share {self.share!r}: must be {', '.join(SHARES[:-1])} or {SHARES[-1]}.{did_you_mean(self.share, list(SHARES))}"
             )
-        get_strategy(given["strategy"], given["seed"])
-        require(given["sandbox"])
-        if given["model"] != "builtin":
-            raise OptionError(f"--model {given['model']!r}: is not known here; builtin is.")
-        return cls(seconds=seconds, workers=workers, **given)
+        get_strategy(self.strategy, self.seed)
+        require(self.sandbox)
+        if self.model == BUILTIN:
+            given = [
+                n
+                for n in ("base_url", "max_cost", "max_tokens", "price", "record", "prompts")
+                if getattr(self, n) is not None
+            ]
+            if given:
+                raise OptionError(
+                    f"--{given[0].replace('_', '-')}: is about a language model; give one with --model provider:name."
+                )
+            return
+        check_options(self.llm())
+        Prompts(None if self.prompts is None else Path(self.prompts))
+
+    def llm(self, spent: tuple[int, float] = (0, 0.0)) -> LLMOptions:
+        """The options of the language model; ``spent``: tokens and dollars of an earlier part of the run."""
+        return LLMOptions(
+            self.model,
+            base_url=self.base_url,
+            max_cost=self.max_cost,
+            max_tokens=self.max_tokens,
+            price=None if self.price is None else (self.price[0], self.price[1]),
+            timeout=self.timeout,
+            record=self.record,
+            spent=spent,
+        )
 
 
 def parse_time(value: float | str) -> float:
@@ -82,8 +142,12 @@ def available_cores() -> int:
 
 def begin(
     task: str | Path | Description | None, workspace: str | Path | None, out: str | Path | None, options: Options
-) -> tuple[Task, RunFolder]:
-    """Understand the task and make the run folder; nothing is written if the task cannot be used."""
+) -> tuple[Task, RunFolder, str]:
+    """Understand the task and make the run folder; nothing is written if the task cannot be used.
+
+    The text is "" or, where a language model is at hand, the metric that is named and not known: the task is then understood with
+    the usual metric of its category for the time being.
+    """
     if task is None:
         raise OptionError(
             "no task was given. Give a Markdown file, a folder holding task.md, or words with --workspace."
@@ -94,12 +158,18 @@ def begin(
         description, place = task, Path(workspace)
     else:
         description, place = describe(task, workspace)
-    understood = understand(description, place)
+    unknown = ""
+    try:
+        understood = understand(description, place)
+    except UnknownMetricError as error:
+        if options.model == BUILTIN:
+            raise
+        unknown = description.metric.strip() or error.text
+        usual = understand(replace(description, metric=""), place)
+        understood = replace(usual, description=description)
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", understood.name).strip("-") or "run"
     folder = Path(out) if out is not None else Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    store = RunFolder.create(folder)
-    record_start(store, understood, options)
-    return understood, store
+    return understood, RunFolder.create(folder), unknown
 
 
 def record_start(store: RunFolder, task: Task, options: Options) -> None:
@@ -132,9 +202,10 @@ def record_start(store: RunFolder, task: Task, options: Options) -> None:
     store.append("started", payload)
 
 
-def take_up(folder: str | Path, given: Mapping[str, Any]) -> tuple[Task, RunFolder, Options]:
+def take_up(folder: str | Path, given: Mapping[str, Any], lock: Sequence[str] = ()) -> tuple[Task, RunFolder, Options]:
     """Open an interrupted run: its task is understood anew from the same files, its options are the recorded ones
-    except for those given now (``given``: time, evaluations, workers; None means as recorded)."""
+    except for those given now (``given``: time and names of options; None means as recorded). A run that goes on around a
+    module locked now gets as many evaluations again, unless it is told otherwise."""
     store = RunFolder.open(Path(folder))
     event = next(store.events("started"), None)
     if event is None:
@@ -144,7 +215,11 @@ def take_up(folder: str | Path, given: Mapping[str, Any]) -> tuple[Task, RunFold
     options = {k: v for k, v in recorded["options"].items() if k in known}
     if given.get("time") is not None:
         options["seconds"] = parse_time(given["time"])
-    options |= {k: given[k] for k in ("evaluations", "workers") if given.get(k) is not None}
+    options |= {k: v for k, v in given.items() if k in known and v is not None}
+    if lock and options.get("evaluations") and given.get("evaluations") is None:
+        options["evaluations"] = (
+            math.ceil(sum(t.cost for t in trials_of(store.events(*TRIALS)).values())) + options["evaluations"]
+        )
     task = understand(Description(**recorded["description"]), Path(recorded["workspace"]))
     now = {"targets": list(task.targets), "classes": [str(c) for c in task.classes], "rows": task.rows}
     changed = [k for k, v in now.items() if v != recorded["understood"][k]]
@@ -153,7 +228,9 @@ def take_up(folder: str | Path, given: Mapping[str, Any]) -> tuple[Task, RunFold
             f"{folder}: the files in {recorded['workspace']} have changed since the run began ({', '.join(changed)}). "
             "Start a new run."
         )
-    return task, store, Options(**options)
+    chosen = Options(**options)
+    chosen.check()
+    return task, store, chosen
 
 
 def metric_of(task: Task) -> Metric:
@@ -172,10 +249,3 @@ def split_of(task: Task, seed: int) -> Split:
         group=task.group,
         time=task.time,
     )
-
-
-def writer_of(options: Options) -> Writer:
-    """The writer that the model option names."""
-    from text_to_ml.writers.catalogue import CatalogueWriter
-
-    return CatalogueWriter()

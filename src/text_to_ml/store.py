@@ -82,8 +82,11 @@ class RunFolder:
         connection.execute("PRAGMA synchronous = FULL")
         return connection
 
-    def listen(self, listener: Callable[[Event], None]) -> None:
-        """Call ``listener`` with every event appended from now on (in the appending thread)."""
+    def listen(self, listener: Callable[[Event], None], *earlier: str) -> None:
+        """Call ``listener`` with the events of these kinds that there are, and with every event appended from now on (in the
+        appending thread)."""
+        for event in self.events(*earlier) if earlier else ():
+            listener(event)
         self._listeners.append(listener)
 
     def append(self, kind: str, payload: Mapping[str, Any]) -> Event:

@@ -1,13 +1,19 @@
 """Parsing of generated code, one thread at a time.
 
 CPython 3.11 and 3.12 keep one recursion counter for all threads that build syntax trees, and raise SystemError where two
-do so at once; so all parsing goes through one lock.
+do so at once; so all parsing goes through one lock. numpy parses the header of an npy file as Python: `load_array` takes
+the same lock.
 """
 
 from __future__ import annotations
 
 import ast
 import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _LOCK = threading.Lock()
 
@@ -16,3 +22,19 @@ def parse(source: str) -> ast.Module:
     """The syntax tree of a source text; SyntaxError or ValueError where it is not Python."""
     with _LOCK:
         return ast.parse(source)
+
+
+def load_array(path: Path) -> np.ndarray:
+    """The array of an npy file, nothing unpickled; ValueError or OSError where it is none, or smaller than it says."""
+    import numpy as np
+
+    with _LOCK:  # mapped: a size that is not there is an error
+        return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def load_arrays(path: Path) -> tuple[np.ndarray, ...]:
+    """The arrays of an npz file, in order, nothing unpickled."""
+    import numpy as np
+
+    with _LOCK, np.load(path, allow_pickle=False) as arrays:
+        return tuple(arrays[key] for key in arrays.files)

@@ -27,6 +27,7 @@ from text_to_ml.formatting import formatted
 from text_to_ml.plan import Plan
 from text_to_ml.program import STAGES, Candidate, Stage
 from text_to_ml.runtime.rules import Rule
+from text_to_ml.syntax import parse
 from text_to_ml.values import Task
 from text_to_ml.verify import settings_of
 
@@ -159,7 +160,7 @@ def _imports(rules: Sequence[Rule]) -> list[str]:
     for module in dict.fromkeys(inspect.getmodule(r.check) for r in rules):
         if module is None:
             continue
-        for node in ast.parse(inspect.getsource(module)).body:
+        for node in parse(inspect.getsource(module)).body:
             if isinstance(node, ast.Import | ast.ImportFrom) and getattr(node, "module", "") != "__future__":
                 lines.append(ast.unparse(node))
     return list(dict.fromkeys(lines))

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from text_to_ml.errors import OptionError, did_you_mean
+from text_to_ml.errors import OptionError, UnknownMetricError, did_you_mean
 from text_to_ml.metrics.base import Metric
 from text_to_ml.values import Category
 
@@ -49,8 +49,9 @@ def get_metric(name: str, **options: Any) -> Metric:
     key = ALIASES.get(fold(name))
     if key is None:
         shown = did_you_mean(name, [*ENTRIES, *(a for e in ENTRIES.values() for a in e.aliases)])
-        raise OptionError(
-            f"metric {name!r}: is not known.{shown} `text-to-ml metrics` lists them; a metric.py of your own works too."
+        raise UnknownMetricError(
+            f"metric {name!r}: is not known.{shown} `text-to-ml metrics` lists them; a metric.py of your own works too.",
+            name,
         )
     return ENTRIES[key].bind(options)
 
@@ -100,9 +101,9 @@ def check_fits(metric: Metric, category: Category) -> None:
 def load_metric(path: Path) -> Metric:
     """The user's own metric: a file that defines ``score(y_true, y_pred)`` and, optionally, ``direction``, ``form``,
     ``name``."""
-    from text_to_ml.metrics.custom import load
+    from text_to_ml.metrics.custom import GENERATED, load, read_generated
 
-    return load(path)
+    return read_generated(path) if path.name == GENERATED else load(path)
 
 
 def metrics_table() -> list[tuple[str, str, str, str, str]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from text_to_ml.program import STAGES
@@ -61,9 +62,26 @@ def closing(run: Run) -> list[str]:
         "      --input NEW.csv --output predictions.csv",
         f"  text-to-ml show {run.folder}",
     ]
+    asked = run.llm()
+    if asked["calls"]:
+        lines.append(f"  {spending(asked)}")
+    for reason in run.fallbacks():
+        lines += textwrap.wrap(
+            f"built-in writer stepped in: {reason}", WIDTH, initial_indent="  ", subsequent_indent="    "
+        )
     if run.started["options"]["sandbox"] == "none":
         lines.append("  generated code ran without a sandbox (--no-sandbox)")
     return lines
+
+
+def spending(asked: Mapping[str, Any]) -> str:
+    """Calls, tokens and dollars in one line; unknown is said to be unknown."""
+    tokens = "tokens unknown"
+    if asked["input_tokens"] is not None and asked["output_tokens"] is not None:
+        tokens = f"{asked['input_tokens']:,} + {asked['output_tokens']:,} tokens"
+    cost = "cost unknown" if asked["cost_usd"] is None else f"${asked['cost_usd']:.4f}"
+    cached = f", {asked['cached']} from cache" if asked["cached"] else ""
+    return f"language model: {asked['calls']} calls{cached}, {tokens}, {cost}"
 
 
 def full(run: Run, top: int) -> list[str]:

@@ -103,6 +103,13 @@ def post_process(payload: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def score(payload: dict[str, Any]) -> dict[str, Any]:
+    """Run a metric that a language model wrote on two arrays; {"score": a float}."""
+    module = execute(payload["source"], "metric")
+    targets, predictions = (np.load(payload[key], allow_pickle=False) for key in ("targets", "predictions"))
+    return {"score": float(module.score(targets, predictions))}
+
+
 def run_program(payload: dict[str, Any]) -> dict[str, Any]:
     """Run a whole program as `python program.py …` does; the last line that it prints is JSON."""
     import contextlib

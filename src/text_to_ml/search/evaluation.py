@@ -21,7 +21,9 @@ from text_to_ml.assemble import Setting, assemble
 from text_to_ml.program import STAGES, Configuration, Module, Stage
 from text_to_ml.runtime.job import compile_source
 from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Sandbox
+from text_to_ml.sandbox.left import read_array
 from text_to_ml.search.data import DataStore, Fold, Loaded, LoadError
+from text_to_ml.syntax import load_arrays
 
 FIT = "text_to_ml.runtime.job:fit_predict"
 POST = "text_to_ml.runtime.job:post_process"
@@ -134,6 +136,21 @@ class Evaluator:
         finally:
             run.clean()
 
+    def try_once(self, modules: Mapping[Stage, Module], configuration: Configuration, *, name: str) -> Evaluation:
+        """Run one configuration on the first fold only: does the whole program work on the task's own data?"""
+        started = time.perf_counter()
+        run = _Trial(self, modules, configuration, self.folder / "trials" / name, None, self.limits)
+        try:
+            loaded = self.data.load(run.program, modules[Stage.PREPARATION].source)
+            folds = self.data.folds(loaded)[:1]
+            scores = run.scores(folds, [run.outputs(loaded, folds[0], "fold 0")])
+            return Evaluation(float(np.mean(scores)), tuple(scores), seconds=time.perf_counter() - started)
+        except (LoadError, JobError, ValueError) as error:
+            status = getattr(error, "status", "failed")
+            return Evaluation(None, (), status, str(error), time.perf_counter() - started)
+        finally:
+            run.clean()
+
     def keep(self, name: str, outputs: list[np.ndarray]) -> None:
         """Keep the out-of-fold outputs of a trial while the run lasts."""
         folder = self.folder / "outputs"
@@ -145,8 +162,7 @@ class Evaluator:
         path = self.folder / "outputs" / f"{name}.npz"
         if not path.exists():
             return None
-        with np.load(path, allow_pickle=False) as arrays:
-            return tuple(arrays[key] for key in arrays.files)
+        return load_arrays(path)
 
     def test_score(
         self, modules: Mapping[Stage, Module], configuration: Configuration, outputs_of_folds: Sequence[np.ndarray]
@@ -201,11 +217,12 @@ class _Trial:
         scratch.mkdir(parents=True, exist_ok=True)
         setting = self.owner.setting
         payload = {"program": str(self.program), "values": self.values, "seed": setting.seed, **payload}
-        job = Job(entry, payload, scratch, (self.program, *readable), threads=setting.threads)
+        programs = (self.program, self.program.with_suffix(".marshal"))
+        job = Job(entry, payload, scratch, (*programs, *readable), threads=setting.threads)
         result = self.owner.sandbox.run(job, self.limits, self.cancel)
         if not result.passed:
             raise JobError(result, name)
-        self.fit_seconds += float((result.value or {}).get("seconds", 0.0))
+        self.fit_seconds += result.number("seconds")
         return scratch
 
     def outputs(self, loaded: Loaded, fold: Fold, name: str) -> np.ndarray:
@@ -263,13 +280,3 @@ class _Trial:
         if len(predictions) != len(outputs):
             raise ValueError(f"{name}: {len(predictions)} predictions for {len(outputs)} rows")
         return predictions
-
-
-def read_array(path: Path) -> np.ndarray:
-    """Read what generated code left; ValueError unless it is a plain numeric array."""
-    if path.is_symlink() or not path.is_file():
-        raise ValueError(f"{path.name}: not written")
-    array: np.ndarray = np.load(path, allow_pickle=False)
-    if array.dtype.kind not in "iufb":
-        raise ValueError(f"{path.name}: holds {array.dtype}, not numbers")
-    return array

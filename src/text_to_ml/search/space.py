@@ -7,9 +7,6 @@ import random
 
 from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Hyperparameter, SearchSpace, Stage, Value
 
-BASELINES = ("constant", "default_boosting")
-"""Modeling candidates that stand in the leaderboard for comparison and are not searched."""
-
 
 def sample_value(parameter: Hyperparameter, source: random.Random) -> Value:
     """Uniform over the choices, the range, or the logarithm of the range."""
@@ -31,7 +28,7 @@ def sample_candidate(candidate: Candidate, source: random.Random) -> Choice:
 
 
 def sample(space: SearchSpace, source: random.Random) -> Configuration:
-    """A configuration drawn uniformly: a candidate per stage (baselines left out), then its values."""
+    """A configuration drawn uniformly: a candidate per stage (the reserve left out), then its values."""
     choices = {}
     for stage in STAGES:
         choices[stage] = sample_candidate(source.choice(searched(space, stage)), source)
@@ -39,5 +36,5 @@ def sample(space: SearchSpace, source: random.Random) -> Configuration:
 
 
 def searched(space: SearchSpace, stage: Stage) -> list[Candidate]:
-    """The candidates of a stage that are searched: all but the baselines."""
-    return [c for c in space.stage(stage) if c.name not in BASELINES] or list(space.stage(stage))
+    """The candidates of a stage that are searched: all but the reserve, or the reserve where nothing else is left."""
+    return [c for c in space.stage(stage) if not c.reserve] or list(space.stage(stage))

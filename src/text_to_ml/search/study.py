@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
-from text_to_ml.program import STAGES, Candidate, Configuration, Module, SearchSpace, Stage
+from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Module, SearchSpace, Stage
 from text_to_ml.sandbox.base import Limits
 from text_to_ml.search.evaluation import EARLY, Evaluator
 from text_to_ml.search.space import searched
@@ -65,7 +65,9 @@ class Budget:
 class Study:
     """A search over one space.
 
-    deliver   (candidate) → verified module, or None when the candidate was dropped
+    deliver   (candidate) → verified module, or None when the candidate was dropped; called once per candidate, in a pool of
+              ``deliveries`` threads; all modeling candidates at the start where ``prefetch`` is set (Algorithm 2, lines 3 to 5)
+    locked    (stage, candidate) pairs: where a stage has any, only these are searched
     race      stop a trial after two folds that are clearly worse than the best program's (then the trials that are run
               depend on timing; so only where a time limit makes them do so anyway)
     record    called with every ended trial, in the thread that ran it
@@ -79,6 +81,9 @@ class Study:
     minimize: bool
     workers: int = 2
     race: bool = False
+    deliveries: int = 2
+    prefetch: bool = False
+    locked: frozenset[tuple[Stage, str]] = frozenset()
     limits: Limits = field(default_factory=Limits)
     trials: dict[int, Trial] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -87,6 +92,7 @@ class Study:
         self._lock = threading.Condition()
         self._next = 0
         self._modules: dict[tuple[Stage, str], Future[Module | None]] = {}
+        self._pool = ThreadPoolExecutor(self.deliveries, thread_name_prefix="module")
 
     # ------------------------------------------------------------------------------------------------ the loop
 
@@ -94,12 +100,31 @@ class Study:
         """Search until the budget is spent or `stop` is set; running trials are cancelled at the deadline."""
         timer = threading.Thread(target=self._watch, args=(budget,), daemon=True)
         timer.start()
+        if self.prefetch:
+            self._fetch()
         with ThreadPoolExecutor(self.workers, thread_name_prefix="trial") as pool:
             done = wait([pool.submit(self._work, budget) for _ in range(self.workers)]).done
         self.stop.set()
+        with self._lock:
+            self._modules = {key: f for key, f in self._modules.items() if not f.cancel()}
         timer.join()
         for future in done:
             future.result()
+
+    def close(self) -> None:
+        """End the threads that deliver modules."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _fetch(self) -> None:
+        """Want the modules of the baselines first, which are there at once, then those of every model."""
+        space = self.left()
+        reserve = {c.name for c in space.stage(Stage.MODELING) if c.reserve}
+        for configuration in space.portfolio:
+            if configuration.choices[Stage.MODELING].candidate in reserve:
+                for stage, choice in configuration.choices.items():
+                    self._wanted(stage, choice.candidate)
+        for candidate in searched(space, Stage.MODELING):
+            self._wanted(Stage.MODELING, candidate.name)
 
     def _watch(self, budget: Budget) -> None:
         while not self.stop.wait(0.1):
@@ -136,7 +161,11 @@ class Study:
                         return None
                     self._lock.wait(0.2)
                     continue
-                proposal = self.strategy.ask(self._next, self.space, self.history())
+                space = self.left()
+                if not all(space.stage(stage) for stage in STAGES):
+                    self.stop.set()  # every candidate of a stage was dropped: no program can be had
+                    return None
+                proposal = self.strategy.ask(self._next, space, self.history())
                 if proposal is not None:
                     self._next += 1
                     return self._next - 1, proposal
@@ -170,34 +199,51 @@ class Study:
             result.seconds, result.fit_seconds, cost,
         )  # fmt: skip
 
-    def modules(self, configuration: Configuration) -> dict[Stage, Module] | None:
-        """The verified modules of a configuration, generated when first wanted (Algorithm 2, lines 11-15)."""
+    def modules(self, configuration: Configuration, *, patient: bool = False) -> dict[Stage, Module] | None:
+        """The verified modules of a configuration, generated when first wanted, at the same time (Algorithm 2, lines 11-15);
+        None where one was dropped, or (unless ``patient``) where the search ends before it is there."""
+        futures = {stage: self._wanted(stage, configuration.choices[stage].candidate) for stage in STAGES}
         found = {}
-        for stage in STAGES:
-            name = configuration.choices[stage].candidate
-            with self._lock:
-                future = self._modules.get((stage, name))
-                mine = future is None
-                if future is None:
-                    future = self._modules[(stage, name)] = Future()
-            if mine:
-                try:
-                    future.set_result(self.deliver(self.space.find(stage, name)))
-                except BaseException as error:
-                    future.set_exception(error)
-            module = future.result()
+        for stage, future in futures.items():
+            while not future.done() and (patient or not self.stop.is_set()):
+                wait([future], timeout=0.2)
+            module = future.result() if future.done() and not future.cancelled() else None
             if module is None:
-                self._stop_if_barren(stage)
                 return None
             found[stage] = module
         return found
 
-    def _stop_if_barren(self, stage: Stage) -> None:
-        """End the search where every candidate of a stage was dropped: no program can be had."""
+    def _wanted(self, stage: Stage, name: str) -> Future[Module | None]:
         with self._lock:
-            futures = [self._modules.get((stage, c.name)) for c in searched(self.space, stage)]
-        if all(f is not None and f.done() and f.result() is None for f in futures):
-            self.stop.set()
+            if (stage, name) not in self._modules:
+                self._modules[(stage, name)] = self._pool.submit(self.deliver, self.space.find(stage, name))
+            return self._modules[(stage, name)]
+
+    def left(self) -> SearchSpace:
+        """The space less what was dropped; where candidates of a stage are locked, these alone. The portfolio keeps its
+        length, with locked candidates put in."""
+        with self._lock:
+            ended = [(key, f) for key, f in self._modules.items() if f.done() and not f.cancelled()]
+        dropped = {key for key, future in ended if future.exception() is None and future.result() is None}
+        locked = self.locked - dropped
+        if not dropped and not locked:
+            return self.space
+        held = {stage: [c for s, c in sorted(locked) if s == stage] for stage in STAGES}
+        kept = tuple(
+            c
+            for c in self.space.candidates
+            if (c.stage, c.name) not in dropped and (not held[c.stage] or c.name in held[c.stage])
+        )
+        portfolio = tuple(self._around(p, held) for p in self.space.portfolio)
+        return replace(self.space, candidates=kept, portfolio=portfolio)
+
+    def _around(self, configuration: Configuration, held: dict[Stage, list[str]]) -> Configuration:
+        """A configuration with the locked candidates put in."""
+        choices = dict(configuration.choices)
+        for stage, names in held.items():
+            if names and choices[stage].candidate not in names:
+                choices[stage] = Choice(names[0], self.space.find(stage, names[0]).defaults())
+        return Configuration(choices)
 
     # ----------------------------------------------------------------------------------------------- reading it
 
@@ -250,7 +296,7 @@ class Study:
         def again(trial: Trial) -> Trial:
             if trial.rescored or budget.left() < 4.0 + 2.2 * trial.seconds:
                 return trial
-            modules = self.modules(trial.configuration)
+            modules = self.modules(trial.configuration, patient=True)
             assert modules is not None
             result = self.evaluator.evaluate(
                 modules, trial.configuration, name=f"again-{trial.number}", repeat=1, limits=self.limits

@@ -189,6 +189,8 @@ def check_targets(category: Category, targets: pd.DataFrame, classes: tuple[Any,
 
 def metric_of(description: Description, workspace: Path, category: Category) -> tuple[str, dict[str, Any]]:
     """The metric's name and options: named in the task, a metric.py, or the category's usual one."""
+    if "generated_metric" in description.options:
+        return str(description.options["generated_metric"]), {}
     text = description.metric.strip()
     if not text:
         return default_metric(category), {}

@@ -8,31 +8,64 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
+from text_to_ml.domains.base import get_domain
 from text_to_ml.formatting import formatted
-from text_to_ml.program import Candidate, Module, SearchSpace
+from text_to_ml.plan import Plan
+from text_to_ml.program import Candidate, Choice, Configuration, Module, SearchSpace
 from text_to_ml.values import Task
-from text_to_ml.writers.base import Attempt
+from text_to_ml.writers.base import Attempt, Written
+
+NAME = "builtin"
+PREFIX = "builtin_"
+BASELINES = ("constant", "default_boosting")
+"""Modeling candidates that stand in the leaderboard for comparison and are not searched."""
 
 
 class CatalogueWriter:
     """Writes the candidates of the task's domain (`text_to_ml.domains.<domain>.catalogue`)."""
 
-    name = "builtin"
+    name = NAME
 
     def _catalogue(self, task: Task) -> Any:
         return import_module(f"text_to_ml.domains.{task.domain}.catalogue")
 
     def space(self, task: Task) -> SearchSpace:
-        """The candidates whose packages are installed."""
+        """The candidates whose packages are installed; baselines are kept in reserve."""
         space: SearchSpace = self._catalogue(task).space(task)
         absent = {
             (c.stage, c.name) for c in space.candidates if any(importlib.util.find_spec(p) is None for p in c.packages)
         }
-        return replace(space.without(absent))
+        space = space.without(absent)
+        marked = tuple(replace(c, writer=NAME, reserve=c.name in BASELINES) for c in space.candidates)
+        return replace(space, candidates=marked)
 
-    def write(self, task: Task, candidate: Candidate, attempts: Sequence[Attempt]) -> Module | None:
+    def reserve(self, task: Task) -> SearchSpace:
+        """The same candidates as a reserve of another writer's space: under names of their own, with the baselines first."""
+        space = self.space(task)
+        candidates = tuple(replace(c, name=PREFIX + c.name, reserve=True) for c in space.candidates)
+        baselines = [p for p in space.portfolio if any(c.candidate in BASELINES for c in p.choices.values())]
+        portfolio = tuple(
+            Configuration({s: Choice(PREFIX + c.candidate, c.values) for s, c in p.choices.items()}) for p in baselines
+        )
+        return SearchSpace(candidates, portfolio)
+
+    def plan(self, task: Task) -> Plan:
+        """The domain's own plan."""
+        return get_domain(task.domain).default_plan(task)
+
+    def synthetic(
+        self, task: Task, plan: Plan, version: int, attempts: Sequence[Attempt], number: int
+    ) -> Written | None:
+        """None: the protocol's own synthetic data are enough for modules that were verified on it before."""
+        return None
+
+    def write(
+        self, task: Task, plan: Plan, candidate: Candidate, attempts: Sequence[Attempt], number: int
+    ) -> Written | None:
         """The module of a candidate; None after a failed attempt, for there is nothing new to say."""
-        if attempts:
-            return None
-        source = formatted(self._catalogue(task).write(task, candidate))
-        return Module(candidate.stage, candidate.name, source, self.name)
+        return None if attempts else Written(self.module(task, candidate).source)
+
+    def module(self, task: Task, candidate: Candidate) -> Module:
+        """The module of a candidate, its name with or without the prefix of the reserve."""
+        own = replace(candidate, name=candidate.name.removeprefix(PREFIX))
+        return Module(candidate.stage, candidate.name, formatted(self._catalogue(task).write(task, own)), NAME)

@@ -302,19 +302,29 @@ class ModelingCase:
 class PostProcessingCase:
     """A post-processing module on synthetic outputs (paper: synthetic output data).
 
-    outputs, codes: of a program D_n where there is one, else the protocol's own. ``data``: the protocol's own.
+    outputs, codes: of a program D_n where there is one, else the protocol's own; a copy each time, so that a module which
+    changes what it is given breaks one rule and not all. ``data``: the protocol's own.
     """
 
     module: Any
     setting: str
     values: dict[str, Any]
     data: Outputs
-    outputs: np.ndarray
-    codes: np.ndarray
+    kept_outputs: np.ndarray
+    kept_codes: np.ndarray
 
     def __post_init__(self) -> None:
-        self.untouched = (self.outputs.copy(), self.codes.copy())
         self.state = state_of(self.module)
+
+    @property
+    def outputs(self) -> np.ndarray:
+        """Raw outputs of a model."""
+        return self.kept_outputs.copy()
+
+    @property
+    def codes(self) -> np.ndarray:
+        """Their targets."""
+        return self.kept_codes.copy()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.data, name)

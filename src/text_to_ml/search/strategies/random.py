@@ -8,8 +8,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from text_to_ml.program import SearchSpace
-from text_to_ml.search.space import BASELINES, sample
+from text_to_ml.program import SearchSpace, Stage
+from text_to_ml.search.space import sample
 from text_to_ml.search.strategies import Observation, Proposal
 
 
@@ -25,6 +25,7 @@ class RandomSearch:
         """The ``number``-th configuration."""
         if number < len(space.portfolio):
             configuration = space.portfolio[number]
-            names = {choice.candidate for choice in configuration.choices.values()}
-            return Proposal(configuration, origin="baseline" if names & set(BASELINES) else "portfolio")
+            reserve = {c.name for c in space.stage(Stage.MODELING) if c.reserve}
+            baseline = configuration.choices[Stage.MODELING].candidate in reserve
+            return Proposal(configuration, origin="baseline" if baseline else "portfolio")
         return Proposal(sample(space, random.Random(f"{self.seed}:{number}")))

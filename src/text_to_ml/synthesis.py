@@ -1,0 +1,103 @@
+"""The method on one screen (paper: Algorithm 2): describe → understand → plan → search ⇄ generate → choose → hand over."""
+
+from __future__ import annotations
+
+import threading
+import time as clock
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from text_to_ml.edits import take_edits
+from text_to_ml.handover import HandedOver, choose
+from text_to_ml.run import Run
+from text_to_ml.search.study import Budget
+from text_to_ml.start import Options, begin, record_start, take_up
+from text_to_ml.store import Event
+from text_to_ml.values import Description
+from text_to_ml.workshop import Workshop
+
+
+def synthesize(
+    task: str | Path | Description | None = None,
+    *,
+    workspace: str | Path | None = None,
+    model: str | None = None,
+    base_url: str | None = None,
+    out: str | Path | None = None,
+    time: float | str | None = None,
+    evaluations: int | None = None,
+    max_cost: float | None = None,
+    max_tokens: int | None = None,
+    price: tuple[float, float] | None = None,
+    timeout: float | None = None,
+    candidates: int | None = None,
+    attempts: int | None = None,
+    share: str | None = None,
+    prompts: str | Path | None = None,
+    record: str | Path | None = None,
+    strategy: str | None = None,
+    workers: int | None = None,
+    seed: int | None = None,
+    sandbox: str | None = None,
+    resume: str | Path | None = None,
+    lock: Sequence[str] = (),
+    on_event: Callable[[Event], None] | None = None,
+    stop: threading.Event | None = None,
+) -> Run:
+    """Turn a described task into one optimised, executable program; returns the run, with ``run.program``.
+
+    ``task``: a Markdown file, a folder holding task.md, or plain words with ``workspace``. ``model``: "builtin", or
+    "provider:name" of a language model, with ``base_url`` for any OpenAI-compatible server. ``time``: seconds, or "60s",
+    "10m"; where ``evaluations`` is not given either, 60 s (built in) or 30 evaluations (language model). ``max_cost``: US
+    dollars, ``price``: dollars per million input and output tokens, ``timeout``: seconds for one reply. ``share``: what a language model sees of the data: names,
+    summary or rows. ``resume``: the folder of an interrupted run; ``lock``: its modules to search around, as "stage/name". Raises
+    `TextToMLError` for what cannot be used. Setting ``stop`` ends the search; the best program so far is handed over.
+    """
+    began = clock.monotonic()
+    given = {
+        "model": model, "base_url": base_url, "time": time, "evaluations": evaluations, "max_cost": max_cost,
+        "max_tokens": max_tokens, "price": price, "timeout": timeout, "candidates": candidates, "attempts": attempts, "share": share,
+        "prompts": None if prompts is None else str(prompts), "record": None if record is None else str(record),
+        "strategy": strategy, "workers": workers, "seed": seed, "sandbox": sandbox,
+    }  # fmt: skip
+    unknown_metric = ""
+    if resume is not None:
+        understood, store, options = take_up(resume, given, lock)
+    else:
+        options = Options.make(**given)
+        understood, store, unknown_metric = begin(task, workspace, out, options)
+    try:
+        deadline = None if options.seconds is None else began + options.seconds
+        budget = Budget(deadline, options.evaluations, options.seconds or float("inf"))
+        stop = stop or threading.Event()
+        if unknown_metric:
+            with Workshop(understood, options, store, budget, stop) as shop:
+                understood = shop.write_metric(unknown_metric)
+        if resume is None:
+            record_start(store, understood, options)
+        if on_event is not None:
+            store.listen(on_event, "started")
+        with Workshop(understood, options, store, budget, stop) as shop:
+            search(shop, budget, lock)
+        store.append("finished", {"seconds": round(clock.monotonic() - began, 2)})
+    finally:
+        store.close()
+    return Run(store.folder)
+
+
+def search(shop: Workshop, budget: Budget, lock: Sequence[str] = ()) -> HandedOver:
+    """Algorithm 2 on an open run folder: search space, plan and unit tests, modules when wanted, trials, finalists, hand-over."""
+    space, plan = shop.outline()
+    verifier = shop.verifier(space, plan)
+    locked = take_edits(shop.store, space, verifier, lock)
+    study = shop.study(space, shop.generator(plan, verifier), locked)
+    try:
+        study.run(budget)
+        finalists = study.rescore(budget)
+        for trial in finalists:
+            shop.store.append("finalist", asdict(trial))
+        return choose(study, finalists, shop.setting, shop.box, shop.store, shop.work)
+    finally:
+        shop.write_unit_tests(space, plan, verifier)
+        study.close()

@@ -1,0 +1,130 @@
+"""What a language model is shown of a task and of this machine: as much as `--share` allows, and no more.
+
+names    the description, file names, column names and kinds, counts; no value of any cell
+summary  ranges of numbers, labels of classes, common categories too; no row, no text, no identifier (the default)
+rows     the first rows of each table too
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from text_to_ml.metrics import get_metric
+from text_to_ml.task.reading import read_table
+from text_to_ml.values import Column, Table, Task
+
+SHARES = ("names", "summary", "rows")
+MOST_COLUMNS = 80
+MOST_LABELS = 30
+HEAD = 3
+SHOWN_KINDS = ("number", "integer", "boolean", "category", "constant")
+PACKAGES = (
+    "numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "catboost", "statsmodels", "category-encoders", "torch",
+    "lightning", "transformers", "timm",
+)  # fmt: skip
+ROLES = {
+    "samples": "the main table",
+    "labels": "the targets, one row per sample",
+    "validation": "more samples, for validation (same columns)",
+    "test": "samples of the final test (same columns)",
+    "other": "another table",
+}
+
+
+def task_view(task: Task, share: str) -> dict[str, Any]:
+    """The task as the prompts show it."""
+    metric = get_metric(task.metric, **task.metric_options)
+    description = task.description
+    sections = [
+        ("Input data", description.input_data),
+        ("Output data", description.output_data),
+        ("Objective", description.objective),
+        ("Metric", description.metric),
+        ("Files", description.files),
+    ]
+    labels = [repr(c) for c in task.classes[:MOST_LABELS]] if share != "names" else []
+    return {
+        "name": task.name,
+        "sections": [(title, text) for title, text in sections if text.strip()],
+        "domain": str(task.domain),
+        "category": str(task.category),
+        "targets": list(task.targets),
+        "class_count": len(task.classes),
+        "classes": labels + (["…"] if len(task.classes) > len(labels) > 0 else []),
+        "metric": metric.name,
+        "better": "lower is better" if metric.direction == "minimize" else "higher is better",
+        "form": str(task.form),
+        "rows": task.rows,
+        "entity": task.entity,
+        "notes": list(task.notes) if share != "names" else [],
+        "tables": [table_view(table, task, share) for table in task.tables],
+    }
+
+
+def table_view(table: Table, task: Task, share: str) -> dict[str, Any]:
+    """One table: how it is read, its columns, and its first rows where they may be shown."""
+    options = "".join(f", {k}={v!r}" for k, v in table.reader.options.items())
+    head = ""
+    if share == "rows":
+        head = read_table(table.path, table.reader, rows=HEAD).head(HEAD).to_csv(index=False)[:4000].strip()
+    return {
+        "key": table.key,
+        "use": ROLES.get(table.role, table.role),
+        "rows": table.rows,
+        "call": f"pd.{table.reader.function}(files[{table.key!r}]{options})",
+        "ranges": share != "names",
+        "columns": [column_view(c, task, share) for c in table.columns[:MOST_COLUMNS]],
+        "more": max(0, len(table.columns) - MOST_COLUMNS),
+        "head": head,
+    }
+
+
+def column_view(column: Column, task: Task, share: str) -> dict[str, Any]:
+    """One column; ``range`` and ``examples`` are shown only where values may be."""
+    role = ""
+    if column.name in task.targets:
+        role = " (target)"
+    identifies = column.name in (*task.ids, task.entity)
+    shown = share != "names" and column.kind in SHOWN_KINDS and not identifies
+    values = [e.replace("|", "\\|").replace("\n", " ")[:30] for e in column.examples]
+    categorical = column.kind in ("category", "boolean", "constant") and column.distinct <= MOST_LABELS
+    return {
+        "name": column.name.replace("|", "\\|"),
+        "kind": "identifier" if identifies else column.kind + role,
+        "missing": column.missing,
+        "distinct": column.distinct,
+        "range": f"{column.low:g} to {column.high:g}" if shown and column.low is not None else form_of(column),
+        "examples": ", ".join(values) if shown and categorical else "",
+    }
+
+
+def form_of(column: Column) -> str:
+    """How the dates of a column are written, without any of them: 0000-00-00."""
+    if column.kind != "date" or not column.examples:
+        return ""
+    return re.sub(r"[A-Za-z]", "a", re.sub(r"\d", "0", column.examples[0]))[:40]
+
+
+def machine_view(threads: int) -> Mapping[str, Any]:
+    """Python, packages with their installed versions, cores, memory, device."""
+    import psutil
+
+    packages = []
+    for name in PACKAGES:
+        try:
+            packages.append(f"{name.removesuffix('-cpu')} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "packages": packages,
+        "threads": threads,
+        "cores": os.cpu_count() or 1,
+        "memory_gb": round(psutil.virtual_memory().total / 2**30),
+        "device": "no GPU",
+    }
