@@ -1,6 +1,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+JOBS ?= 2
 READY = $(VENV)/.ready
 
 .PHONY: demo test test-all lint bench bench-mutations bench-sandbox clean
@@ -30,10 +31,10 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 test: $(READY) system lint
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not slow"
 
 test-all: $(READY) system lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(JOBS) --dist loadfile
 
 bench: $(READY) system
 	$(BIN)/python benchmarks/tables.py

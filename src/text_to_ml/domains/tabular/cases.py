@@ -17,13 +17,8 @@ import pandas as pd
 
 from text_to_ml.domains.tabular.synthetic import Features, Outputs, rows_of
 from text_to_ml.runtime.job import execute
+from text_to_ml.runtime.rules import state_of
 from text_to_ml.runtime.workflow import encode, normalise
-
-
-def state_of(module: Any) -> dict[str, str]:
-    """What a module holds in global dicts, lists, sets, numbers and texts, for comparison."""
-    kept = (dict, list, set, int, float, str, tuple)
-    return {k: repr(v)[:2000] for k, v in vars(module).items() if not k.startswith("__") and isinstance(v, kept)}
 
 
 @dataclass

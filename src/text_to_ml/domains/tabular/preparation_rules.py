@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from text_to_ml.domains.tabular.cases import PreparationCase, state_of
+from text_to_ml.domains.tabular.cases import PreparationCase
 from text_to_ml.domains.tabular.checks import (
     as_text,
     check_equal_cells,
@@ -18,7 +18,7 @@ from text_to_ml.domains.tabular.checks import (
     check_same,
     correlations,
 )
-from text_to_ml.runtime.rules import Rule, rule
+from text_to_ml.runtime.rules import Rule, rule, state_of
 
 RULES: list[Rule] = []
 PREPARATION = "data_preparation"

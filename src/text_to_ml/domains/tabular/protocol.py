@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from text_to_ml.domains.tabular.cases import ModelingCase, PostProcessingCase, state_of
+from text_to_ml.domains.tabular.cases import ModelingCase, PostProcessingCase
 from text_to_ml.domains.tabular.checks import (
     check_outputs,
     check_predictions,
@@ -18,7 +18,7 @@ from text_to_ml.domains.tabular.checks import (
     said_codes,
 )
 from text_to_ml.domains.tabular.preparation_rules import RULES as PREPARATION_RULES
-from text_to_ml.runtime.rules import Rule, rule
+from text_to_ml.runtime.rules import Rule, rule, state_of
 
 RULES: list[Rule] = [*PREPARATION_RULES]
 MODELING, POST_PROCESSING = "modeling", "post_processing"
