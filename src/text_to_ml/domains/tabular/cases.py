@@ -181,10 +181,9 @@ class PreparationCase:
     @cached_property
     def fitted_on_random(self) -> Any:
         """Fitted in the fresh module on all entities with random targets."""
-        samples, codes = self.everything
         assert self.fresh_state is not None
         new = self.fresh_module.DataPreparation(**self.values)
-        new.fit(samples, codes)
+        new.fit(*self.everything)
         return new
 
     @staticmethod
@@ -213,11 +212,13 @@ class PreparationCase:
         base = self.other
         text = [c for c in base.columns if base[c].dtype == "str"]
         numbers = [c for c in base.columns if base[c].dtype.kind in "iuf"]
-        coded = {n for n, kind in self.facts["plan"]["columns"].items() if kind == "category"}
-        unseen = {n: base[n].max() + 1_000 for n in numbers if n in coded} | dict.fromkeys(text, "never seen before")
-        gaps = base.assign(**unseen)
+        planned = self.facts["plan"]["columns"]
+        unseen = {n: base[n].max() + 1_000 for n in numbers if planned.get(n) == "category"}
+        unseen |= dict.fromkeys(text, "never seen before")
+        at = np.arange(len(base))
+        gaps = base.assign(**{name: base[name].mask(at % 4 == 1, value) for name, value in unseen.items()})
         for i, name in enumerate(base.columns):
-            gaps[name] = gaps[name].where(np.arange(len(base)) % 3 != i % 3)
+            gaps[name] = gaps[name].where(at % 3 != i % 3)
         empty = pd.DataFrame({c: self._missing(base[c]) for c in base.columns}, index=base.index)
         rows = [
             (gaps, "missing values in every column and categories never seen in fit"),
@@ -228,7 +229,8 @@ class PreparationCase:
             if lost and len(lost) < len(base.columns):
                 rows.append((base.drop(columns=lost), f"absent columns ({', '.join(map(str, lost))[:120]})"))
         if numbers:
-            rows.append((base.assign(**{c: base[c].astype("str") for c in numbers}), "numbers that arrive as text"))
+            texts = {c: base[c].astype("str").mask(at == i % len(at), "unknown") for i, c in enumerate(numbers)}
+            rows.append((base.assign(**texts), "numbers that arrive as text, one of them not a number"))
         return rows
 
     @staticmethod
