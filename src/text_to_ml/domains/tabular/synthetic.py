@@ -136,6 +136,14 @@ class Outputs:
         )
         return cls(facts["form"], False, classes, outputs, y, certain, y, extremes)
 
+    @property
+    def unsure(self) -> np.ndarray:
+        """Outputs in which no class, label or value stands out."""
+        rough = 1 + 0.01 * np.random.default_rng(1).random(self.certain.shape)
+        if self.form == "values":
+            return self.certain.mean(axis=0) * rough
+        return rough / 2 - 0.0025 if self.multilabel else rough / rough.sum(axis=1, keepdims=True)
+
     def shape(self, rows: int) -> tuple[int | None, ...]:
         """The shape that predictions must have; None where any size does."""
         if self.form == "rankings":
