@@ -180,13 +180,13 @@ def confident_outputs_are_followed(c: PostProcessingCase) -> None:
         f"of rows with certain outputs only {right:.0%} keep their class; is the order of classes, {c.classes[:6]}, kept?"
     )
     if c.form == "probabilities":
-        rough = c.data.outputs
+        rough = c.data.weak
         if hasattr(post, "fit"):
             post.fit(rough.copy(), c.data.codes.copy())
         came = np.asarray(post.transform(rough.copy()), dtype=float)
         strength = [float(correlations(came[:, [k]], rough[:, k])[0]) for k in range(rough.shape[1])]
         worst = int(np.argmin(strength))
-        assert strength[worst] > 0, (
+        assert strength[worst] > -0.1, (
             f"predictions of {c.classes[worst]!r} fall where the outputs rise (correlation {strength[worst]:.2f})"
         )
 
