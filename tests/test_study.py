@@ -24,7 +24,7 @@ PARAMETERS = (
 )
 SPACE = SearchSpace(
     tuple(
-        Candidate(stage, name, "", PARAMETERS if stage is Stage.MODELING else ())
+        Candidate(stage, name, "", PARAMETERS if stage is Stage.MODELING else (), reserve=name == "constant")
         for stage in Stage
         for name in ("constant", "good", "bad")
     )
