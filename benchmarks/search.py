@@ -29,7 +29,7 @@ from text_to_ml.search.strategies import Observation, Settings, get_strategy
 
 MARKS = (25.0, 100.0)
 REFERENCE = 200
-FIDELITY = Fidelity(folds=5, lowest=1 / 9)
+FIDELITY = Fidelity(folds=5, least=1.0)
 OTHER = 1.0
 """Distance of two configurations that differ in the candidate of a stage other than modeling."""
 
@@ -60,8 +60,13 @@ class Table:
                 self.cells.append(Cell(configuration, {k: v[i] for k, v in line["scores"].items()}))
         self.full = np.array([c.losses["5:1"] for c in self.cells])
         self._parameters = {(c.stage, c.name): c.hyperparameters for c in self.space.candidates}
-        self._places = {stage: [self.place(stage, c.configuration) for c in self.cells] for stage in STAGES}
         self._names = {s: np.array([c.configuration.choices[s].candidate for c in self.cells]) for s in STAGES}
+        self._places: dict[tuple[Stage, str], np.ndarray] = {}
+        for (stage, name), parameters in self._parameters.items():
+            places = np.full((len(self.cells), len(parameters)), np.nan)
+            for i in np.flatnonzero(self._names[stage] == name):
+                places[i] = self.place(stage, self.cells[i].configuration)
+            self._places[(stage, name)] = places
 
     def place(self, stage: Stage, configuration: Configuration) -> np.ndarray:
         """The values of a stage's choice on the unit cube."""
@@ -77,15 +82,11 @@ class Table:
             return None
         total = np.zeros(len(mine))
         for stage in STAGES:
-            point = self.place(stage, configuration)
-            same = self._names[stage][mine] == configuration.choices[stage].candidate
-            total += np.where(same, 0.0, OTHER)
-            if len(point):
-                apart = [
-                    np.mean((self._places[stage][i] - point) ** 2) if s else 0.0
-                    for i, s in zip(mine, same, strict=True)
-                ]
-                total += np.array(apart)
+            name = configuration.choices[stage].candidate
+            places = self._places[(stage, name)][mine]
+            same = self._names[stage][mine] == name
+            apart = ((places - self.place(stage, configuration)) ** 2).mean(axis=1) if places.shape[1] else 0.0
+            total += np.where(same, apart, OTHER)
         return self.cells[mine[int(np.argmin(total))]]
 
     def rank(self, loss: float) -> float:

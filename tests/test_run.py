@@ -31,7 +31,7 @@ KEYS = [
     "verified",
     "trials",
     "cost",
-    "llm_cost_usd",
+    "llm",
     "seconds",
     "best",
 ]

@@ -16,7 +16,7 @@ from text_to_ml.search.fidelity import Fidelity, Part
 from text_to_ml.search.strategies import NAMES, Observation, Proposal, Settings, Strategy, get_strategy
 from text_to_ml.search.study import Budget, Study, Trial
 
-BUDGETS = (1 / 9, 1 / 3, 1.0)
+BUDGETS = (1 / 9, 0.4, 1.0)
 RATE = Hyperparameter("rate", "float", 0.01, 1e-4, 1.0, log=True)
 DEPTH = Hyperparameter("depth", "int", 3, 1, 9)
 KIND = Hyperparameter("kind", "categorical", "a", choices=("a", "b", "c"))
@@ -113,7 +113,7 @@ def study(strategy: str = "bohb", seed: int = 0, **changes: Any) -> tuple[Study,
         "record": seen.append,
         "minimize": True,
         "workers": 3,
-        "fidelity": Fidelity(5, 1 / 9),
+        "fidelity": Fidelity(5, 5 / 9),
     }
     return Study(**{**base, **changes}), seen
 

@@ -64,7 +64,7 @@ def test_the_best_third_is_promoted_and_failures_are_not() -> None:
     history = [replace(o, loss=loss) for o, loss in zip(history, losses, strict=True)]
     promoted = ask_on(strategy, where, history, 3)
     assert [p.configuration for p in promoted] == [history[i].configuration for i in (2, 6, 5)]
-    assert all(p.budget == 1 / 3 and p.continued == 1 / 9 and p.origin == "promoted" for p in promoted)
+    assert all(p.budget == 0.4 and p.continued == 1 / 9 and p.origin == "promoted" for p in promoted)
 
 
 def test_where_too_few_succeeded_new_ones_take_their_place() -> None:

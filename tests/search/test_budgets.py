@@ -63,7 +63,7 @@ def test_a_promoted_trial_goes_on_with_the_folds_it_has() -> None:
     trials = run(strategy="hyperband", workers=1, evaluator=evaluator)
     facts = list(zip(trials.values(), evaluator.parts, evaluator.starts, strict=True))
     promoted = [(t, start) for t, _, start in facts if t.origin == "promoted"]
-    assert {(round(t.budget, 3), start) for t, start in promoted} == {(0.333, 0), (1.0, 2)}
+    assert {(round(t.budget, 3), start) for t, start in promoted} == {(0.4, 0), (1.0, 2)}
     assert all(t.cost == pytest.approx(0.6) for t, _ in promoted if t.budget == 1.0)
     assert all(part and part.folds == (5 if t.budget == 1 else 2 if t.budget > 0.2 else 1) for t, part, _ in facts)
 

@@ -13,7 +13,9 @@ from text_to_ml.search.fidelity import Fidelity, Part, fidelity, thinned
     [
         (5, 1.0, Part(5)),
         (5, 1 / 3, Part(2)),
+        (5, 0.4, Part(2)),
         (5, 1 / 9, Part(1, 5 / 9)),
+        (5, 1 / 27, Part(1, 1 / 3)),
         (10, 1 / 9, Part(1)),
         (3, 1 / 3, Part(1)),
         (2, 1 / 3, Part(1, 2 / 3)),
@@ -21,40 +23,41 @@ from text_to_ml.search.fidelity import Fidelity, Part, fidelity, thinned
         (1, 1.0, Part(1)),
     ],
 )
-def test_folds_first_then_rows(folds: int, budget: float, part: Part) -> None:
-    found = Fidelity(folds).part(budget)
+def test_folds_first_then_rows_but_not_too_few(folds: int, budget: float, part: Part) -> None:
+    found = Fidelity(folds, 1 / 3).part(budget)
     assert (found.folds, found.rows) == (part.folds, pytest.approx(part.rows))
 
 
-@pytest.mark.parametrize("folds", [1, 2, 3, 5, 10])
-def test_cost_is_the_share_of_rows_and_going_on_costs_the_rest(folds: int) -> None:
-    here = Fidelity(folds, 1 / 27)
-    costs = [here.cost(b) for b in here.budgets()]
-    assert costs == sorted(costs) and costs[-1] == 1.0 and costs[0] > 0
-    for low, high in zip(here.budgets(), here.budgets()[1:], strict=False):
-        assert 0 < here.cost(high, low) <= here.cost(high)
-    assert Fidelity(5).cost(1.0, 1 / 3) == pytest.approx(0.6)
+@pytest.mark.parametrize("folds", [1, 2, 3, 4, 5, 10])
+@pytest.mark.parametrize("least", [1 / 27, 1 / 3, 1.0])
+def test_a_budget_is_its_cost_and_going_on_costs_the_rest(folds: int, least: float) -> None:
+    here = Fidelity(folds, least)
+    budgets = here.budgets()
+    assert list(budgets) == sorted(budgets) and budgets[-1] == 1.0
+    assert [here.cost(b) for b in budgets] == pytest.approx(list(budgets))
+    for low, high in zip(budgets, budgets[1:], strict=False):
+        assert high >= 1.5 * low
+        assert 0 < here.cost(high, low) <= high
+    assert Fidelity(5).cost(1.0, 0.4) == pytest.approx(0.6)
     assert Fidelity(5).cost(1.0, 1 / 9) == 1.0
 
 
 @pytest.mark.parametrize(
-    ("folds", "rows", "classes", "rungs"),
+    ("folds", "rows", "classes", "budgets"),
     [
-        (5, 96, 3, 2),
-        (5, 320, 0, 3),
-        (5, 4000, 2, 4),
-        (1, 30_000, 2, 4),
-        (1, 5000, 2, 4),
-        (5, 60, 2, 2),
-        (5, 500, 100, 2),
-        (1, 50, 0, 1),
+        (5, 96, 3, (0.2, 0.4, 1.0)),
+        (5, 320, 0, (0.2, 0.4, 1.0)),
+        (5, 1150, 10, (1 / 9, 0.4, 1.0)),
+        (5, 4000, 2, (1 / 27, 1 / 9, 0.4, 1.0)),
+        (5, 4000, 100, (1 / 9, 0.4, 1.0)),
+        (1, 30_000, 2, (1 / 27, 1 / 9, 1 / 3, 1.0)),
+        (1, 4000, 2, (0.125, 1 / 3, 1.0)),
+        (1, 400, 0, (1.0,)),
+        (2, 50, 0, (0.5, 1.0)),
     ],
 )
-def test_few_rows_of_a_class_leave_few_budgets(folds: int, rows: int, classes: int, rungs: int) -> None:
-    here = fidelity(folds, rows, classes)
-    assert len(here.budgets()) == rungs
-    part = here.part(here.budgets()[0])
-    assert part.rows * rows >= min(rows, max(60, 5 * classes)) - 1
+def test_few_rows_leave_few_budgets(folds: int, rows: int, classes: int, budgets: tuple[float, ...]) -> None:
+    assert fidelity(folds, rows, classes).budgets() == pytest.approx(budgets)
 
 
 def test_parts_are_nested_ordered_and_keep_the_classes() -> None:
