@@ -1,9 +1,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+JOBS ?= 2
 READY = $(VENV)/.ready
 
-.PHONY: demo test test-all lint bench bench-mutations clean
+.PHONY: demo test test-all lint bench bench-mutations bench-sandbox clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -11,12 +12,13 @@ $(READY): pyproject.toml
 	$(BIN)/pip install --quiet -e '.[dev]'
 	touch $(READY)
 
-# generated code is isolated by bubblewrap; installed here where that is possible without asking
+# generated code is isolated by bubblewrap, and by seccomp within it; installed here where that is possible without asking
 .PHONY: system
 system:
-	@command -v bwrap >/dev/null || [ "$$(uname)" != Linux ] || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-	  && apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q bubblewrap; } \
-	  || echo "bubblewrap is not installed: sudo apt install bubblewrap"
+	@[ "$$(uname)" != Linux ] || { command -v bwrap >/dev/null && PATH="$$PATH:/sbin:/usr/sbin" ldconfig -p | grep -q libseccomp.so.2; } \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -q \
+	  && DEBIAN_FRONTEND=noninteractive apt-get install -y -q bubblewrap libseccomp2; } \
+	  || echo "generated code cannot be isolated well: sudo apt install bubblewrap libseccomp2"
 
 demo: $(READY) system
 	$(BIN)/text-to-ml check examples/iris
@@ -29,16 +31,22 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 test: $(READY) system lint
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not slow"
 
 test-all: $(READY) system lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(JOBS) --dist loadfile
 
 bench: $(READY) system
 	$(BIN)/python benchmarks/tables.py
 
 bench-mutations: $(READY) system
 	$(BIN)/python benchmarks/mutations.py $(if $(wildcard ../shared/data),--data ../shared/data)
+
+# TORCH_PYTHON: an interpreter with torch and transformers, for the second line (may be another environment's)
+bench-sandbox: $(READY) system
+	$(BIN)/python benchmarks/sandbox.py
+	@[ -z "$(TORCH_PYTHON)" ] || PYTHONPATH=src $(TORCH_PYTHON) benchmarks/sandbox.py
+	$(BIN)/pytest -s -m slow tests/sandbox tests/conformance
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

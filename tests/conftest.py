@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 
 from text_to_ml.domains.base import get_domain
-from text_to_ml.sandbox import bubblewrap, open_sandbox
+from text_to_ml.sandbox import LADDER, open_sandbox, probe
 from text_to_ml.sandbox.base import Sandbox
 
 ROOT = Path(__file__).resolve().parents[1]
-KIND = "none" if bubblewrap.available() else "bubblewrap"
+KIND = next((kind for kind in LADDER if not probe(kind)), "none")
 
 
 @pytest.fixture(scope="session")

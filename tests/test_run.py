@@ -31,6 +31,7 @@ KEYS = [
     "verified",
     "trials",
     "cost",
+    "llm_cost_usd",
     "llm",
     "seconds",
     "best",
@@ -342,7 +343,11 @@ def test_doctor_and_metrics_and_version() -> None:
 def test_no_process_is_left_behind(finished: tuple[Path, dict[str, object]]) -> None:
     import psutil
 
-    left = [p for p in psutil.process_iter(["cmdline", "ppid"]) if "warm_process" in " ".join(p.info["cmdline"] or [])]
+    left = [
+        p
+        for p in psutil.process_iter(["cmdline", "ppid"])
+        if "text_to_ml.sandbox.inside" in " ".join(p.info["cmdline"] or [])
+    ]
     mine = [p for p in left if os.getpid() in [q.pid for q in p.parents()] or p.info["ppid"] == 1]
     assert len(mine) <= 4
 

@@ -32,7 +32,7 @@ def folder(workspaces: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
     facts = domain.facts(task, base / "work", plan)
     candidates = [c for c in writer.space(task).candidates if c.name in WANTED]
     hand_made = Candidate(Stage.MODELING, "hand_made", "")
-    sources = {f"{c.stage}/{c.name}": module.source for c in candidates if (module := writer.write(task, c, ()))}
+    sources = {f"{c.stage}/{c.name}": writer.module(task, c).source for c in candidates}
     sources["modeling/hand_made"] = MODEL
     for name, source in sources.items():
         (run / "modules" / name).parent.mkdir(parents=True, exist_ok=True)

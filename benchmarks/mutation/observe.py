@@ -71,6 +71,9 @@ class Observer:
                 self.step(f"predict {name}", lambda name=name: self.predict(fitted, post, name))  # type: ignore[misc]
             self.step("fresh process", lambda: self.again(data, own, post))
             self.step("few rows", lambda: self.few(data, own))
+            self.step("in sample", lambda: self.in_sample(fitted, data, own))
+            if self.config["other"]:
+                self.step("another model", lambda: self.other(data, own))
         self.step("targets at random", lambda: self.leak(data, own))
         self.step("other settings", lambda: self.settings(data, own))
         permuted = self.step("load permuted", lambda: self.m.load_labelled(self.w, Path(self.config["permuted"])))
@@ -90,6 +93,20 @@ class Observer:
                 if len(np.unique(same)) > 1 and np.array_equal(values, same):
                     found.append(str(name))
         return sorted(set(found))
+
+    def in_sample(self, fitted: Any, data: Any, own: np.ndarray) -> None:
+        """Outputs for the very rows that were trained on."""
+        outputs = self.m.predict(self.w, fitted, self.m.take(data.samples, own))
+        self.seen["in sample"] = {"outputs": [np.round(outputs, 7).tolist()], "codes": [data.codes[own].tolist()]}
+
+    def other(self, data: Any, own: np.ndarray) -> None:
+        """The same data preparation with a model of another kind."""
+        m = open_program(self.config["other"], "program_with_another_model")
+        fitted = m.fit(m.WORKFLOW, m.take(data.samples, own), data.codes[own])
+        samples = m.read_new(m.WORKFLOW, Path(self.config["new"]["plain"]["path"]), self.config["columns"])
+        self.form(
+            "predictions of another model", m.predict(m.WORKFLOW, fitted, samples), len(self.seen["raw"]["plain"])
+        )
 
     def few(self, data: Any, own: np.ndarray) -> None:
         """Train on a part of the rows, as a search on a smaller budget does."""
@@ -166,7 +183,7 @@ class Observer:
         before, codes_before = samples.copy(deep=True), codes.copy()
         preparation = w.data_preparation(**w.values["data_preparation"])
         preparation.fit(samples, codes)
-        features = preparation.transform(samples)
+        features = m.features_of(preparation, samples)
         self.unchanged("samples", samples, before)
         self.unchanged("targets", codes, codes_before)
         columns = codes[:, None] if codes.ndim == 1 else codes
@@ -223,10 +240,16 @@ class Observer:
         new = self.config["new"][name]
         samples = self.m.read_new(self.w, Path(new["path"]), self.config["columns"])
         outputs = self.m.predict(self.w, fitted, samples)
-        features = np.asarray(fitted["preparation"].transform(samples), dtype=float)
+        features = self.m.features_of(fitted["preparation"], samples).to_numpy()
         self.seen.setdefault("features", {})[name] = np.round(features, 7).tolist()
         if not np.isfinite(features).all():
             self.seen["forms"][f"features of {name}"] = "not finite"
+        if self.w.kind == "classification":
+            wrong = (
+                outputs.min() < -1e-6 or outputs.max() > 1 + 1e-6 or not np.allclose(outputs.sum(axis=1), 1, atol=1e-3)
+            )
+            if wrong:
+                self.seen["forms"][f"outputs of {name}"] = "not probabilities"
         predictions = post.transform(outputs)
         self.m.predictions_frame(self.w, samples, predictions)
         values = np.asarray(self.m.scorable(self.w, predictions), dtype=float)
@@ -241,11 +264,18 @@ class Observer:
         m = open_program(self.config["program"], "program_again")
         w = replace(m.WORKFLOW, split=replace(m.WORKFLOW.split, **SPLIT))
         fitted = m.fit(w, m.take(data.samples, own), data.codes[own])
-        samples = m.read_new(w, Path(self.config["new"]["plain"]["path"]), self.config["columns"])
-        self.seen["again"] = np.round(np.asarray(m.predict(w, fitted, samples), dtype=float), 9).tolist()
-        np.random.seed(11)
-        twice = post.transform(np.asarray(self.seen["raw"]["plain"], dtype=float))
-        self.seen["post again"] = np.round(np.asarray(self.m.scorable(self.w, twice), dtype=float), 9).tolist()
+        self.seen["again"] = {}
+        for name in ("plain", "gaps"):
+            samples = m.read_new(w, Path(self.config["new"][name]["path"]), self.config["columns"])
+            self.seen["again"][name] = np.round(np.asarray(m.predict(w, fitted, samples), dtype=float), 9).tolist()
+        outputs = np.concatenate([np.asarray(o, dtype=float) for o in self.seen["validation"]["outputs"]])
+        fresh = m.new_post_processing(w)
+        if hasattr(fresh, "fit"):
+            fresh.fit(outputs.copy(), np.concatenate([np.asarray(c) for c in self.seen["validation"]["codes"]]))
+        for seed, fitted_post in ((11, post), (12, fresh)):
+            np.random.seed(seed)
+            values = np.asarray(self.m.scorable(self.w, fitted_post.transform(outputs.copy())), dtype=float)
+            self.seen.setdefault("post twice", []).append(np.round(values, 9).tolist())
 
     def leak(self, data: Any, own: np.ndarray) -> None:
         """Fitted on random targets: how closely any feature of a training row follows that row's random target."""
@@ -266,7 +296,8 @@ class Observer:
             w = replace(self.w, values=entry["values"])
             fitted = self.m.fit(w, self.m.take(data.samples, own), data.codes[own])
             samples = self.m.read_new(w, Path(self.config["new"]["plain"]["path"]), self.config["columns"])
-            outputs = self.m.predict(w, fitted, samples)
+            rest = self.m.take(data.samples, np.setdiff1d(np.arange(len(data.codes)), own))
+            outputs = np.concatenate([self.m.predict(w, fitted, rows) for rows in (samples, rest) if len(rows)])
             post = self.m.new_post_processing(w)
             if hasattr(post, "fit"):
                 kept = self.seen["validation"]

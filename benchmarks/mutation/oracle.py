@@ -4,7 +4,8 @@ Independent of the unit tests: it runs the assembled program (`observe.py`) and 
 
 broken        a step that the sound program does fails: load, cross-validation, training (on few rows too), prediction of new files
               (without targets, a single row, missing values, unseen categories, absent columns, numbers as text), other values of
-              the hyperparameters; or features or predictions are not finite, or predictions too few or not in the form of the task
+              the hyperparameters, data preparation with a model of another kind; or features or predictions are not finite, or
+              predictions too few or not in the form of the task, or outputs of classification not probabilities
 leak          targets reach the features: cross-validation on a copy of the files with permuted targets is far better than chance,
               or a feature of the training rows follows their random targets; or targets stand among the samples, so that those
               of held-out rows are where generated code runs
@@ -14,8 +15,9 @@ side effect   the caller's samples, targets, features or outputs are changed in 
 misaligned    rows or classes come in another order: entities or targets differ from those in the files; features or predictions
               are those of the sound program under another order of rows or classes; predictions of a changed model or
               post-processing vary but do not follow the targets at all, or lie on another scale
-meaningless   a hyperparameter is ignored: at the defaults the program does what the sound one does, and where the sound one's
-              features, outputs or predictions change with the hyperparameter, they do not change any more
+nothing left  features, or the predictions of a changed post-processing, are the same for all rows though the sound ones are not
+meaningless   a hyperparameter is ignored: the sound program's features, outputs or predictions change with it, those of the
+              changed program never do
 
 Everything else is harmless: the same, or merely another method, better or worse.
 """
@@ -36,7 +38,7 @@ def verdict(sound: dict[str, Any], seen: dict[str, Any]) -> list[str]:
     reasons += [f"broken: {k}: {v}" for k, v in seen["forms"].items() if k not in sound["forms"]]
     if any(key in seen["errors"] for key in BROKEN_FIRST):
         return reasons
-    for judge in (leaks, neighbours, unstable, side_effects, misaligned, meaningless):
+    for judge in (leaks, neighbours, unstable, side_effects, misaligned, nothing_left, meaningless):
         try:
             reasons += [f"{judge.__name__}: {reason}" for reason in judge(sound, seen)]
         except (KeyError, ValueError, IndexError) as error:
@@ -88,9 +90,10 @@ def neighbours(sound: dict[str, Any], seen: dict[str, Any]) -> list[str]:
 
 def unstable(sound: dict[str, Any], seen: dict[str, Any]) -> list[str]:
     found = []
-    if differ(seen["again"], seen["raw"]["plain"]) and not differ(sound["again"], sound["raw"]["plain"]):
-        found.append("trained again it predicts otherwise")
-    if differ(seen["post again"], seen["new"]["plain"]) and not differ(sound["post again"], sound["new"]["plain"]):
+    for name in ("plain", "gaps"):
+        if differ(seen["again"][name], seen["raw"][name]) and not differ(sound["again"][name], sound["raw"][name]):
+            found.append(f"trained again it predicts otherwise ({name})")
+    if differ(*seen["post twice"]) and not differ(*sound["post twice"]):
         found.append("post-processed again it predicts otherwise")
     return found
 
@@ -115,6 +118,7 @@ def misaligned(sound: dict[str, Any], seen: dict[str, Any]) -> list[str]:
     if differ(seen["codes"], sound["codes"]):
         return ["load gives other targets, or in another order"]
     a, b = sound["validation"], seen["validation"]
+    a["in sample"], b["in sample"] = sound["in sample"], seen["in sample"]
     labels = a["labels"]
     folds = range(len(a["folds"]))
     old = [matrix(a, f, labels) for f in folds]
@@ -161,8 +165,14 @@ def unrelated(a: dict[str, Any], b: dict[str, Any], old: list[np.ndarray], new: 
     """Outputs or predictions that vary but no longer follow the targets, or follow them the wrong way, or lie on another
     scale."""
     raw = [[np.asarray(o, dtype=float) for o in part["outputs"]] for part in (a, b)]
-    for what, first, second in (("outputs", *raw), ("predictions", old, new)):
-        before, now = follows(a["codes"], first), follows(b["codes"], second)
+    inner = [[np.asarray(o, dtype=float) for o in part["in sample"]["outputs"]] for part in (a, b)]
+    known = a["in sample"]["codes"]
+    for what, first, second, codes in (
+        ("outputs", *raw, a["codes"]),
+        ("predictions", old, new, a["codes"]),
+        ("outputs for the training rows", *inner, known),
+    ):
+        before, now = follows(codes, first), follows(codes, second)
         spread = float(np.concatenate(second).std(axis=0).max()) / (
             float(np.concatenate(first).std(axis=0).max()) or 1.0
         )
@@ -197,10 +207,21 @@ def lost_classes(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
     return found
 
 
+def nothing_left(sound: dict[str, Any], seen: dict[str, Any]) -> list[str]:
+    """Features or predictions that no longer tell rows apart."""
+
+    def flat(values: Any) -> bool:
+        array = np.asarray(values, dtype=float)
+        return array.size == 0 or bool((np.ptp(array.reshape(len(array), -1), axis=0) < 1e-12).all())
+
+    keys = {"data_preparation": ("features",), "post_processing": ("new",)}.get(seen["stage"], ())
+    return [
+        f"{key} are the same for all rows" for key in keys if flat(seen[key]["plain"]) and not flat(sound[key]["plain"])
+    ]
+
+
 def meaningless(sound: dict[str, Any], seen: dict[str, Any]) -> list[str]:
-    """Hyperparameters that have lost their effect in a program that is otherwise the same."""
-    if any(differ(sound[key]["plain"], seen[key]["plain"]) for key in ("features", "raw", "new")):
-        return []
+    """Hyperparameters that have lost their effect."""
 
     def moved(one: dict[str, Any]) -> set[str]:
         found: set[str] = set()

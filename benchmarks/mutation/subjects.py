@@ -50,6 +50,7 @@ class Subject:
     verifier: Verifier
     new: dict[str, dict[str, Any]]
     partners: dict[Stage, Sound] = field(default_factory=dict)
+    other: Sound | None = None
     seen: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
@@ -71,14 +72,19 @@ class Subject:
             module.stage: Sound(module, candidate)
         }
         choices = {s: Choice(chosen[s].candidate.name, chosen[s].candidate.defaults()) for s in STAGES}
-        try:
-            text = assemble({s: chosen[s].module for s in STAGES}, Configuration(choices), self.setting).source
-        except (SyntaxError, ValueError, KeyError) as error:
-            return {"errors": {"load": f"cannot be assembled: {error}"}, "forms": {}, "changed": []}
         scratch = self.folder / "runs" / tag
         scratch.mkdir(parents=True, exist_ok=True)
-        (scratch / "program.py").write_text(text, encoding="utf-8")
+        other = ""
+        try:
+            self.write(chosen, choices, scratch / "program.py")
+            if self.other is not None and module.stage is Stage.PREPARATION:
+                other = str(scratch / "other.py")
+                values = choices | {Stage.MODELING: Choice(self.other.candidate.name, self.other.candidate.defaults())}
+                self.write(chosen | {Stage.MODELING: self.other}, values, Path(other))
+        except (SyntaxError, ValueError, KeyError) as error:
+            return {"errors": {"load": f"cannot be assembled: {error}"}, "forms": {}, "changed": []}
         config = {
+            "other": other,
             "program": str(scratch / "program.py"),
             "workspace": str(self.task.workspace),
             "permuted": str(self.folder / "permuted"),
@@ -88,7 +94,8 @@ class Subject:
         }
         (scratch / "config.json").write_text(json.dumps(config, default=str), encoding="utf-8")
         payload = {"program": str(OBSERVE), "arguments": [str(scratch / "config.json")]}
-        result = self.sandbox.run(Job("text_to_ml.runtime.job:run_program", payload, scratch), LIMITS)
+        readable = (OBSERVE.parent, self.task.workspace, self.folder)
+        result = self.sandbox.run(Job("text_to_ml.runtime.job:run_program", payload, scratch, readable), LIMITS)
         shutil.rmtree(scratch, ignore_errors=True)
         if not result.passed:
             return {"errors": {"load": f"{result.status}: {result.error}"[:300]}, "forms": {}, "changed": []}
@@ -99,6 +106,11 @@ class Subject:
             seen["validation"]["labels"] = len(self.task.classes) if codes else 0
             seen["validation"]["values"] = str(self.task.form) == "values"
         return seen
+
+    def write(self, chosen: Mapping[Stage, Sound], choices: Mapping[Stage, Choice], path: Path) -> None:
+        """Write the program of these modules."""
+        program = assemble({s: chosen[s].module for s in STAGES}, Configuration(choices), self.setting)
+        path.write_text(program.source, encoding="utf-8")
 
     @property
     def sandbox(self) -> Sandbox:
@@ -128,16 +140,16 @@ class Subject:
 
 
 def reduced(workspace: Path, folder: Path) -> Path:
-    """A copy of a workspace with at most `MOST_ENTITIES` entities."""
+    """A copy of a workspace with at most `MOST_ENTITIES` entities, in an order that tells nothing."""
     shutil.copytree(workspace, folder, symlinks=False, copy_function=shutil.copyfile)
     task = check(folder)
-    if task.rows <= MOST_ENTITIES:
-        return folder
     samples = read_table(task.samples_table.path, task.samples_table.reader)
-    keys = pd.Series(pd.unique(samples[task.entity]) if task.entity else samples.index).sample(
-        MOST_ENTITIES // 2, random_state=0
-    )
+    keys = pd.Series(pd.unique(samples[task.entity]) if task.entity else samples.index)
+    if len(keys) > MOST_ENTITIES:
+        keys = keys.sample(MOST_ENTITIES // 2, random_state=0)
     kept = samples[(samples[task.entity] if task.entity else samples.index.to_series()).isin(keys)]
+    if task.entity is None and task.time is None:
+        kept = kept.sample(frac=1.0, random_state=0)
     write_table(kept, task.samples_table.path, task.samples_table.reader)
     if task.labels_table is not None:
         labels = read_table(task.labels_table.path, task.labels_table.reader)
@@ -178,9 +190,7 @@ def new_files(task: Task, folder: Path) -> dict[str, dict[str, Any]]:
         "empty": base.assign(**dict.fromkeys(features)),
         **{f"absent {i}": base.drop(columns=features[i::3]) for i in range(3) if features[i::3]},
         "unseen": base.assign(**dict.fromkeys(texts, "of another kind")) if texts else base,
-        "texts": base.assign(**{c: base[c].map(lambda v: "n/a" if pd.isna(v) else f"{v} ") for c in numbers})
-        if numbers
-        else base,
+        "texts": base.assign(**{c: ["unknown", *map(str, base[c].iloc[1:])] for c in numbers}) if numbers else base,
     }
     found = {}
     for name, frame in files.items():

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 
 PACKAGES = (
@@ -56,7 +57,8 @@ def machine() -> list[str]:
                 continue
         first = names.split("|")[0]
         lines.append(f"package    {found}" if found else f"package    {first} is not installed ({use})")
-    lines += [f"sandbox    {line}"[:78] for line in describe()]
+    for line in describe():
+        lines += textwrap.wrap(line, 78, initial_indent="sandbox    ", subsequent_indent=" " * 13)
     lines.append(f"device     {device()}")
     lines.append("model      builtin: works without a network or a key")
     return lines

@@ -243,6 +243,7 @@ class Run:
             "verified": sum(module is not None for _, module in modules.values()),
             "trials": len(self.records),
             "cost": round(sum(t.cost for t in self.records), 4),
+            "llm_cost_usd": self.llm()["cost_usd"],
             "llm": self.llm(),
             "seconds": ended.get("seconds"),
             "best": {k: v for k, v in self.best.items() if k not in ("trial", "validation", "test")},

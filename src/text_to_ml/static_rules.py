@@ -1,7 +1,7 @@
 """Static rules: what is wrong with generated code that can be seen without running it.
 
-Covers: syntax, required names, module-level code, imports, names that nothing defines, hyperparameters. Each rule's
-sentence stands here once: it goes into the prompt and into the feedback. Does not cover what the rules of a domain check
+Covers: syntax, required names, module-level code, imports, names that nothing defines, hyperparameters. The sentence of
+each rule stands here once: it goes into the prompt and into the feedback. Does not cover what the rules of a domain check
 by running the code.
 """
 
@@ -181,12 +181,14 @@ def _is_used(name: str, function: ast.FunctionDef, tree: ast.Module) -> bool:
         if isinstance(value, ast.Name) and value.id == name and all(isinstance(t, ast.Attribute) for t in targets):
             kept |= {t.attr for t in targets if isinstance(t, ast.Attribute)}
             plain += 1
-    reads = sum(
-        isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
+    reads = [
+        n
         for statement in function.body
         for n in ast.walk(statement)
-    )
-    if reads > plain:
+        if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
+    ]
+    lost = _lost_in_calls(name, function, tree)
+    if len(reads) > plain + lost:
         return True
     dynamic = {"getattr", "vars", "get_params", "__dict__"}
     for node in ast.walk(tree):
@@ -195,6 +197,26 @@ def _is_used(name: str, function: ast.FunctionDef, tree: ast.Module) -> bool:
         if isinstance(node, ast.Name) and node.id in dynamic:
             return True
     return False
+
+
+def _lost_in_calls(name: str, function: ast.FunctionDef, tree: ast.Module) -> int:
+    """How often the argument is only passed on to a function or class of this text that never uses it."""
+    lost = 0
+    for call in ast.walk(function):
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            continue
+        owner = next((n for n in tree.body if getattr(n, "name", "") == call.func.id), None)
+        if isinstance(owner, ast.ClassDef):
+            owner = next((n for n in owner.body if getattr(n, "name", "") == "__init__"), None)
+        if not isinstance(owner, ast.FunctionDef) or owner is function:
+            continue
+        taken = [a.arg for a in owner.args.args if a.arg != "self"]
+        passed = dict(zip(taken, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
+        mine = [n for n, value in passed.items() if isinstance(value, ast.Name) and value.id == name]
+        lost += sum(
+            n in (*taken, *(a.arg for a in owner.args.kwonlyargs)) and not _is_used(n, owner, tree) for n in mine
+        )
+    return lost
 
 
 RULES = (

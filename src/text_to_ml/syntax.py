@@ -25,12 +25,11 @@ def parse(source: str) -> ast.Module:
 
 
 def load_array(path: Path) -> np.ndarray:
-    """The array of an npy file, nothing unpickled; ValueError or OSError where it is none."""
+    """The array of an npy file, nothing unpickled; ValueError or OSError where it is none, or smaller than it says."""
     import numpy as np
 
-    with _LOCK:
-        array: np.ndarray = np.load(path, allow_pickle=False)
-    return array
+    with _LOCK:  # mapped: a size that is not there is an error
+        return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
 def load_arrays(path: Path) -> tuple[np.ndarray, ...]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from text_to_ml.plan import Plan
 from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Module
 from text_to_ml.search.evaluation import Evaluator
 from text_to_ml.values import Task
@@ -23,11 +22,10 @@ SENTENCE = "Assembled with verified modules of the other stages, the program run
 class Tryout:
     """Tries one module at its defaults, on the first fold. Safe to call from several threads."""
 
-    def __init__(self, evaluator: Evaluator, builtin: CatalogueWriter, task: Task, plan: Plan, share: str) -> None:
+    def __init__(self, evaluator: Evaluator, builtin: CatalogueWriter, task: Task, share: str) -> None:
         self.evaluator = evaluator
         self.builtin = builtin
         self.task = task
-        self.plan = plan
         self.share = share
         self._lock = threading.Lock()
         self._partners: tuple[Configuration, dict[Any, Module]] | None = None
@@ -38,12 +36,10 @@ class Tryout:
             if self._partners is None:
                 reserve = self.builtin.reserve(self.task)
                 chosen = reserve.portfolio[-1]
-                modules = {}
-                for stage, choice in chosen.choices.items():
-                    candidate = reserve.find(stage, choice.candidate)
-                    text = self.builtin.write(self.task, self.plan, candidate, (), 1)
-                    assert text is not None
-                    modules[stage] = Module(stage, candidate.name, text.source, self.builtin.name)
+                modules = {
+                    stage: self.builtin.module(self.task, reserve.find(stage, choice.candidate))
+                    for stage, choice in chosen.choices.items()
+                }
                 self._partners = chosen, modules
             return self._partners
 

@@ -21,6 +21,7 @@ from typing import Any
 from text_to_ml.domains.base import SYNTHETIC, DomainFamily
 from text_to_ml.program import Candidate, Hyperparameter, Module, Stage, Value
 from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Sandbox
+from text_to_ml.sandbox.environment import imports_of
 from text_to_ml.static_rules import RULES as STATIC_RULES
 from text_to_ml.static_rules import Code, findings
 
@@ -197,7 +198,8 @@ class Verifier:
     def _run(self, payload: dict[str, Any], name: str, limits: Limits) -> TestReport:
         scratch = self.folder / name
         scratch.mkdir(parents=True, exist_ok=True)
-        job = Job(self.domain.verify_entry, payload, scratch, readable=readable_of(self.facts))
+        imports = imports_of(payload["source"])
+        job = Job(self.domain.verify_entry, payload, scratch, readable=readable_of(self.facts), imports=imports)
         result = self.sandbox.run(job, limits)
         if not result.passed or not (result.value or {}).get("finished"):
             return self._broken(result)

@@ -253,7 +253,7 @@ class Workshop:
             redact=self.redact,
             try_on_data=None
             if self.llm is None
-            else Tryout(self.evaluator, self.builtin, self.task, plan, self.options.share),
+            else Tryout(self.evaluator, self.builtin, self.task, self.options.share),
             cap=self.options.attempts,
         )
 

@@ -35,8 +35,8 @@ class DomainFamily(Protocol):
         """The contract of generated code, as the prompt shows it."""
         ...
 
-    def describe_plan(self) -> str:
-        """What a plan must hold and what the protocol allows, as the prompt shows it."""
+    def describe_plan(self, task: Task) -> str:
+        """What a plan of this task must hold and what the protocol allows, as the prompt shows it."""
         ...
 
     def default_plan(self, task: Task) -> Plan:

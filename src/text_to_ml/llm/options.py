@@ -121,7 +121,8 @@ def split_model(model: str) -> tuple[str, str]:
     if not colon:
         raise OptionError(
             f"--model {model!r}: names no provider. Write provider:name, for example openai:{model or 'gpt-5-mini'}"
-            f" or ollama:{model or 'qwen3'}; providers: {', '.join(PROVIDERS)}.{did_you_mean(model, known)}"
+            f" or ollama:{model or 'qwen3'}; providers: {', '.join(PROVIDERS)}; or builtin, which needs none."
+            f"{did_you_mean(model, [*known, 'builtin'])}"
         )
     if provider not in known:
         raise OptionError(

@@ -97,6 +97,12 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
+def state_of(module: Any) -> dict[str, str]:
+    """What a module holds in global dicts, lists, sets, numbers and texts, for comparison."""
+    kept = (dict, list, set, int, float, str, tuple)
+    return {k: repr(v)[:2000] for k, v in vars(module).items() if not k.startswith("__") and isinstance(v, kept)}
+
+
 def run_rules(rules: Iterable[Rule], cases: Sequence[Any], most_failures: int = 3) -> list[Outcome]:
     """Check rules on cases (``cases[0]`` is the default setting); stops after ``most_failures`` broken rules.
 

@@ -51,6 +51,8 @@ class Job:
     readable  files and folders that the job may read besides the Python environment
     fresh     True: a new interpreter (training with torch, whole programs); False: a fork of the warm process
     threads   what OMP_NUM_THREADS and its kin are set to
+    imports   modules that the job's code imports (see `environment.imports_of`): the warm process takes up what it does
+              not hold yet, for the jobs to come
     """
 
     entry: str
@@ -59,6 +61,7 @@ class Job:
     readable: tuple[Path, ...] = ()
     fresh: bool = False
     threads: int = 1
+    imports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,11 @@ class ExecutionResult:
     def passed(self) -> bool:
         """True when the entry returned."""
         return self.status is Status.PASSED
+
+    def number(self, key: str) -> float:
+        """A number of ``value``, which generated code may have tampered with; 0 where there is none."""
+        found = self.value.get(key) if isinstance(self.value, dict) else None
+        return float(found) if isinstance(found, int | float) else 0.0
 
 
 class Sandbox(Protocol):

@@ -1,86 +1,95 @@
-"""Bubblewrap: generated code in namespaces of its own. Linux; needs the `bwrap` program.
+"""Bubblewrap: namespaces around the warm process, Landlock and seccomp within them for each job. Linux, needs `bwrap`.
 
-Gives: no network, no view of the home folder or of other processes, read-only libraries and data, one writable folder,
-an empty environment, death of the whole tree with the host. Does not give: protection from kernel exploits, or of one
-run's folder from another run of the same task.
+Gives: no network, no view of the home folder or of other processes, read-only libraries and data, an empty environment,
+death of the whole tree with the host; where the kernel has Landlock and libseccomp is installed, also runs that cannot
+read each other's folders and a smaller surface of the kernel. Does not give: protection from faults of the kernel.
 """
 
 from __future__ import annotations
 
+import os
+import platform
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-FLAGS = [
-    "--unshare-user",
-    "--unshare-pid",
-    "--unshare-net",
-    "--unshare-ipc",
-    "--unshare-uts",
-    "--unshare-cgroup-try",
-    "--die-with-parent",
-    "--uid",
-    "1000",
-    "--gid",
-    "1000",
-    "--cap-drop",
-    "ALL",
-    "--disable-userns",
-    "--proc",
-    "/proc",
-    "--dev",
-    "/dev",
-]
+from text_to_ml.sandbox import environment
+from text_to_ml.sandbox.inside.landlock import version
+from text_to_ml.sandbox.isolation import confinement
+from text_to_ml.sandbox.landlock import system_calls
+
+FLAGS = (
+    "--unshare-user --unshare-pid --unshare-net --unshare-ipc --unshare-uts --unshare-cgroup-try --die-with-parent "
+    "--new-session --uid 1000 --gid 1000 --cap-drop ALL --disable-userns --hostname sandbox"
+)
+TEMPORARY_BYTES = 1 << 30
+READ_ONLY = ("/proc", "/dev", "/")  # root's own user is the owner of the kernel's settings in /proc/sys, also in here
 
 
-def available() -> str:
-    """ "" where bubblewrap works here, tried for real; else why it does not."""
-    program = shutil.which("bwrap")
-    if program is None:
-        return "the program bwrap is not installed"
-    command = [program, *FLAGS, *_system(), "/usr/bin/true"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    return "" if done.returncode == 0 else (done.stderr.strip() or f"bwrap ended with {done.returncode}")
+class Bubblewrap:
+    """See the head of this file."""
+
+    name = "bubblewrap"
+    forks = True
+    mounts = True
+    isolates = True
+
+    def command(
+        self, command: list[str], readable: Sequence[str], writable: Sequence[str], *, fresh: bool
+    ) -> list[str]:
+        """bwrap, its flags, the folders in sight, the command."""
+        out = [shutil.which("bwrap") or "bwrap", *FLAGS.split(), "--ro-bind", "/usr", "/usr"]
+        for name in environment.SYSTEM[1:]:
+            path = Path(name)
+            if path.is_symlink():
+                out += ["--symlink", str(path.readlink()), name]
+            elif path.is_dir():
+                out += ["--ro-bind", name, name]
+        for name in environment.SYSTEM_FILES:
+            out += ["--ro-bind-try", name, name]
+        out += ["--proc", "/proc", "--dev", "/dev"]
+        for folder in ("/tmp", "/dev/shm"):
+            out += ["--size", str(TEMPORARY_BYTES), "--tmpfs", folder]
+        for device in graphics() if fresh else []:
+            out += ["--dev-bind-try", device, device]
+        for folder in environment.python_folders():
+            out += ["--ro-bind", folder, folder]
+        for path_ in readable:
+            out += ["--ro-bind-try", path_, path_]
+        for path_ in writable:
+            out += ["--bind", path_, path_]
+        for place in READ_ONLY:
+            out += ["--remount-ro", place]
+        return [*out, "--chdir", "/", "--", *command]
+
+    def confinement(self, *, fresh: bool) -> dict[str, Any]:
+        """Landlock and seccomp where they are to be had."""
+        devices = [*environment.DEVICES, *(["/dev/shm", *graphics()] if fresh else [])]
+        return confinement(
+            landlock=version() > 0,
+            seccomp=system_calls(unix_sockets=True) or b"",
+            programs=[*environment.SYSTEM, *environment.SYSTEM_FILES, *environment.python_folders()],
+            devices=devices,
+            processes=os.getuid() != 0 and kernel() >= (5, 14),
+        )
+
+    def missing(self) -> list[str]:
+        """What this step does not stop here."""
+        lines = ["faults of the kernel; code that deceives the tests in its own process (scores are taken outside)"]
+        if version() == 0:
+            lines.append("a run reading or writing files of other runs of the same task (the kernel has no Landlock)")
+        if system_calls(unix_sockets=True) is None:
+            lines.append("odd system calls (libseccomp is not installed: sudo apt install libseccomp2)")
+        return lines
 
 
-def wrap(command: list[str], readable: Sequence[Path], writable: Sequence[Path]) -> list[str]:
-    """The command inside bubblewrap."""
-    program = shutil.which("bwrap") or "bwrap"
-    arguments = [program, *FLAGS, *_system(), "--tmpfs", "/tmp", "--tmpfs", "/dev/shm"]
-    for folder in _python():
-        arguments += ["--ro-bind", folder, folder]
-    for path in readable:
-        arguments += ["--ro-bind-try", str(path), str(path)]
-    for path in writable:
-        arguments += ["--bind", str(path), str(path)]
-    return [*arguments, "--chdir", "/", *command]
+def graphics() -> list[str]:
+    """Device files of NVIDIA cards; opened to jobs in a fresh interpreter."""
+    return sorted(str(path) for path in Path("/dev").glob("nvidia*"))
 
 
-def _system() -> list[str]:
-    arguments = ["--ro-bind", "/usr", "/usr"]
-    for name in ("/lib", "/lib64", "/lib32", "/bin", "/sbin"):
-        path = Path(name)
-        if path.is_symlink():
-            arguments += ["--symlink", str(path.readlink()), name]
-        elif path.is_dir():
-            arguments += ["--ro-bind", name, name]
-    for name in ("/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives"):
-        arguments += ["--ro-bind-try", name, name]
-    return arguments
-
-
-def _python() -> list[str]:
-    """Folders of the interpreter, its packages and this package, none inside another or below /usr."""
-    package = Path(__file__).resolve().parents[1]
-    folders = {sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parents[1]), str(package)}
-    folders |= {p for p in sys.path if p.endswith("site-packages") and Path(p).is_dir()}
-    kept: list[str] = []
-    for folder in sorted(folders, key=len):
-        if not any(folder == k or folder.startswith(k + "/") for k in [*kept, "/usr"]):
-            kept.append(folder)
-    return kept
+def kernel() -> tuple[int, int]:
+    """Version of the kernel."""
+    major, minor = platform.release().split(".")[:2]
+    return int(major), int("".join(c for c in minor if c.isdigit()) or 0)

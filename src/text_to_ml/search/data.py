@@ -20,6 +20,7 @@ from text_to_ml.assemble import Setting
 from text_to_ml.runtime import job as jobs
 from text_to_ml.runtime.workflow import Labelled, encode, join_parts, searchable, validation_folds
 from text_to_ml.sandbox.base import Job, Limits, Sandbox
+from text_to_ml.sandbox.left import read_frame
 from text_to_ml.search.fidelity import thinned
 from text_to_ml.syntax import parse
 
@@ -122,14 +123,17 @@ class DataStore:
             scratch.mkdir(parents=True, exist_ok=True)
             files = {**base, names["samples"]: str(table.path)}
             payload = {"program": str(program), "files": files}
-            readable = (program, *(Path(p) for p in files.values()))
+            readable = (program, program.with_suffix(".marshal"), *(Path(p) for p in files.values()))
             result = self.sandbox.run(
                 Job("text_to_ml.runtime.job:load_samples", payload, scratch, readable), self.limits
             )
-            if not result.passed or not result.value["has_targets"]:
+            if not result.passed or not result.number("has_targets"):
                 raise LoadError(f"load of {table.key}: {result.status} {result.error}\n{result.traceback}".strip())
-            frames.append(jobs.read_frame(scratch / "samples.feather").rename_axis(result.value["index_name"]))
-            targets = jobs.read_frame(scratch / "targets.feather")
+            try:
+                samples, targets = (read_frame(scratch / f"{n}.feather", jobs.ENTITY) for n in ("samples", "targets"))
+            except ValueError as error:
+                raise LoadError(f"load of {table.key}: {error}") from error
+            frames.append(samples.rename_axis(result.value["index_name"]))
             codes.append(encode(targets, self._classes(), self.setting.kind))
             parts.append(np.full(len(codes[-1]), part))
         data = join_parts(frames, codes, parts, self.setting.split)

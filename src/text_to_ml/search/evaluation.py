@@ -21,9 +21,10 @@ from text_to_ml.assemble import Setting, assemble
 from text_to_ml.program import STAGES, Configuration, Module, Stage
 from text_to_ml.runtime.job import compile_source
 from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Sandbox
+from text_to_ml.sandbox.left import read_array
 from text_to_ml.search.data import DataStore, Fold, Loaded, LoadError
 from text_to_ml.search.fidelity import Part
-from text_to_ml.syntax import load_array, load_arrays
+from text_to_ml.syntax import load_arrays
 
 FIT = "text_to_ml.runtime.job:fit_predict"
 POST = "text_to_ml.runtime.job:post_process"
@@ -221,11 +222,12 @@ class _Trial:
         scratch.mkdir(parents=True, exist_ok=True)
         setting = self.owner.setting
         payload = {"program": str(self.program), "values": self.values, "seed": setting.seed, **payload}
-        job = Job(entry, payload, scratch, (self.program, *readable), threads=setting.threads)
+        programs = (self.program, self.program.with_suffix(".marshal"))
+        job = Job(entry, payload, scratch, (*programs, *readable), threads=setting.threads)
         result = self.owner.sandbox.run(job, self.limits, self.cancel)
         if not result.passed:
             raise JobError(result, name)
-        self.fit_seconds += float((result.value or {}).get("seconds", 0.0))
+        self.fit_seconds += result.number("seconds")
         return scratch
 
     def outputs(self, loaded: Loaded, fold: Fold, name: str) -> np.ndarray:
@@ -283,13 +285,3 @@ class _Trial:
         if len(predictions) != len(outputs):
             raise ValueError(f"{name}: {len(predictions)} predictions for {len(outputs)} rows")
         return predictions
-
-
-def read_array(path: Path) -> np.ndarray:
-    """Read what generated code left; ValueError unless it is a plain numeric array."""
-    if path.is_symlink() or not path.is_file():
-        raise ValueError(f"{path.name}: not written")
-    array = load_array(path)
-    if array.dtype.kind not in "iufb":
-        raise ValueError(f"{path.name}: holds {array.dtype}, not numbers")
-    return array

@@ -36,4 +36,4 @@ class SandboxedScore:
         result = self.sandbox.run(Job(ENTRY, payload, folder, tuple(paths.values())), LIMITS)
         if not result.passed:
             raise ValueError(f"the metric failed: {result.status}. {result.error}")
-        return float(result.value["score"])
+        return result.number("score")

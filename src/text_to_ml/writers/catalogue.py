@@ -11,7 +11,7 @@ from typing import Any
 from text_to_ml.domains.base import get_domain
 from text_to_ml.formatting import formatted
 from text_to_ml.plan import Plan
-from text_to_ml.program import Candidate, Choice, Configuration, SearchSpace
+from text_to_ml.program import Candidate, Choice, Configuration, Module, SearchSpace
 from text_to_ml.values import Task
 from text_to_ml.writers.base import Attempt, Written
 
@@ -63,7 +63,9 @@ class CatalogueWriter:
         self, task: Task, plan: Plan, candidate: Candidate, attempts: Sequence[Attempt], number: int
     ) -> Written | None:
         """The module of a candidate; None after a failed attempt, for there is nothing new to say."""
-        if attempts:
-            return None
+        return None if attempts else Written(self.module(task, candidate).source)
+
+    def module(self, task: Task, candidate: Candidate) -> Module:
+        """The module of a candidate, its name with or without the prefix of the reserve."""
         own = replace(candidate, name=candidate.name.removeprefix(PREFIX))
-        return Written(formatted(self._catalogue(task).write(task, own)))
+        return Module(candidate.stage, candidate.name, formatted(self._catalogue(task).write(task, own)), NAME)

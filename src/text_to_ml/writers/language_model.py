@@ -93,7 +93,7 @@ class LanguageModelWriter:
 
     def plan_messages(self, task: Task) -> tuple[Message, ...]:
         """What is asked for the plan."""
-        return self.messages(task, "plan", plan_contract=self.domain.describe_plan())
+        return self.messages(task, "plan", plan_contract=self.domain.describe_plan(task))
 
     def _plan_faults(self, task: Task, data: Mapping[str, Any]) -> list[str]:
         try:
@@ -111,6 +111,7 @@ class LanguageModelWriter:
         context = {
             "version": version,
             "versions": VERSIONS,
+            "classes": bool(task.classes),
             "synthetic_contract": self.domain.synthetic_contract(),
             "rules": self.rules(SYNTHETIC),
         }

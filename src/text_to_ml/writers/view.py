@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -97,9 +98,16 @@ def column_view(column: Column, task: Task, share: str) -> dict[str, Any]:
         "kind": "identifier" if identifies else column.kind + role,
         "missing": column.missing,
         "distinct": column.distinct,
-        "range": f"{column.low:g} to {column.high:g}" if shown and column.low is not None else "",
+        "range": f"{column.low:g} to {column.high:g}" if shown and column.low is not None else form_of(column),
         "examples": ", ".join(values) if shown and categorical else "",
     }
+
+
+def form_of(column: Column) -> str:
+    """How the dates of a column are written, without any of them: 0000-00-00."""
+    if column.kind != "date" or not column.examples:
+        return ""
+    return re.sub(r"[A-Za-z]", "a", re.sub(r"\d", "0", column.examples[0]))[:40]
 
 
 def machine_view(threads: int) -> Mapping[str, Any]:

@@ -29,9 +29,11 @@ class TabularDomain:
         """The contract of generated code."""
         return (Path(__file__).parent / "contract.md").read_text(encoding="utf-8")
 
-    def describe_plan(self) -> str:
-        """What a plan must hold."""
-        return (Path(__file__).parent / "plan_contract.md").read_text(encoding="utf-8")
+    def describe_plan(self, task: Task) -> str:
+        """What a plan must hold; the bound of the number of features is worked out."""
+        text = (Path(__file__).parent / "plan_contract.md").read_text(encoding="utf-8").strip()
+        high = self.default_plan(task).tensor("features").dimensions[1].high
+        return f"{text}\n\nFor this task a bound of {high} features is enough for every usual method."
 
     def default_plan(self, task: Task) -> Plan:
         """The plan that the built-in writer uses."""

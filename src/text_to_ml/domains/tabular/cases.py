@@ -1,7 +1,8 @@
 """What the rules of tables are run on: a miniature workspace, synthetic features, synthetic outputs. Runs in the
 sandbox.
 
-One case is one module at one setting of its hyperparameters; `text_to_ml.domains.tabular.verification` makes them. Paper: Algorithm 3 (synthetic data D_n), Appendix C.1.
+One case is one module at one setting of its hyperparameters; `text_to_ml.domains.tabular.verification` makes them.
+Paper: Algorithm 3 (synthetic data D_n), Appendix C.1.
 """
 
 from __future__ import annotations
@@ -16,13 +17,8 @@ import pandas as pd
 
 from text_to_ml.domains.tabular.synthetic import Features, Outputs, rows_of
 from text_to_ml.runtime.job import execute
+from text_to_ml.runtime.rules import state_of
 from text_to_ml.runtime.workflow import encode, normalise
-
-
-def state_of(module: Any) -> dict[str, str]:
-    """What a module holds in global dicts, lists, sets, numbers and texts, for comparison."""
-    kept = (dict, list, set, int, float, str, tuple)
-    return {k: repr(v)[:2000] for k, v in vars(module).items() if not k.startswith("__") and isinstance(v, kept)}
 
 
 @dataclass
@@ -178,9 +174,15 @@ class PreparationCase:
         return execute(self.source, self.module.__file__[1:-1])
 
     @cached_property
+    def fresh_state(self) -> dict[str, str]:
+        """The globals of the fresh module before anything was fitted in it."""
+        return state_of(self.fresh_module)
+
+    @cached_property
     def fitted_on_random(self) -> Any:
         """Fitted in the fresh module on all entities with random targets."""
         samples, codes = self.everything
+        assert self.fresh_state is not None
         new = self.fresh_module.DataPreparation(**self.values)
         new.fit(samples, codes)
         return new
@@ -219,7 +221,7 @@ class PreparationCase:
         empty = pd.DataFrame({c: self._missing(base[c]) for c in base.columns}, index=base.index)
         rows = [
             (gaps, "missing values in every column and categories never seen in fit"),
-            (self.take(empty, slice(0, 1)), "nothing but missing values, a single row"),
+            (self.take(empty, slice(0, 4)), "nothing but missing values"),
         ]
         known = [c for c in self.feature_columns if c in base.columns]
         for lost in (known[::2], known[1::2]):
@@ -295,19 +297,29 @@ class ModelingCase:
 class PostProcessingCase:
     """A post-processing module on synthetic outputs (paper: synthetic output data).
 
-    outputs, codes: of a program D_n where there is one, else the protocol's own. ``data``: the protocol's own.
+    outputs, codes: of a program D_n where there is one, else the protocol's own; a copy each time, so that a module which
+    changes what it is given breaks one rule and not all. ``data``: the protocol's own.
     """
 
     module: Any
     setting: str
     values: dict[str, Any]
     data: Outputs
-    outputs: np.ndarray
-    codes: np.ndarray
+    kept_outputs: np.ndarray
+    kept_codes: np.ndarray
 
     def __post_init__(self) -> None:
-        self.untouched = (self.outputs.copy(), self.codes.copy())
         self.state = state_of(self.module)
+
+    @property
+    def outputs(self) -> np.ndarray:
+        """Raw outputs of a model."""
+        return self.kept_outputs.copy()
+
+    @property
+    def codes(self) -> np.ndarray:
+        """Their targets."""
+        return self.kept_codes.copy()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.data, name)

@@ -21,7 +21,7 @@ def as_text(value: Any) -> str:
 
 
 def check_frame(frame: Any, samples: pd.DataFrame, what: str) -> None:
-    """Assert that a prepared frame keeps the contract: rows, their order, names, dtypes, finite values, codes."""
+    """Assert that a prepared frame keeps the contract: rows, their order, names, numbers, finite values, codes."""
     assert isinstance(frame, pd.DataFrame), f"{what}: must be a DataFrame, got {type(frame).__name__}"
     entities = list(pd.unique(samples.index))
     assert len(frame) == len(entities), f"{what}: must have {len(entities)} rows (one per entity), got {len(frame)}"
@@ -29,20 +29,64 @@ def check_frame(frame: Any, samples: pd.DataFrame, what: str) -> None:
     assert index == entities or set(index) != set(entities), (
         f"{what}: rows must come in the order in which their entities first appear, {entities[:3]}…, got {index[:3]}…"
     )
-    names = list(frame.columns)
-    assert all(isinstance(n, str) for n in names), f"{what}: column names must be strings, got {names[:6]}"
-    assert len(set(names)) == len(names), f"{what}: column names must be unique, got doubles"
-    wrong = [(n, str(t)) for n, t in frame.dtypes.items() if t != np.float64]
-    assert not wrong, f"{what}: every column must be float64, got {wrong[:5]}"
-    bad = [n for n in names if not np.isfinite(frame[n].to_numpy()).all()]
+    names = [str(n) for n in frame.columns]
+    assert len(set(names)) == len(names), f"{what}: column names must be unique, got {doubles(names)} twice"
+    wrong = [(n, str(t)) for n, t in zip(names, frame.dtypes, strict=True) if not pd.api.types.is_numeric_dtype(t)]
+    assert not wrong, f"{what}: every column must hold numbers (float64 at best), got {wrong[:5]}"
+    values = frame.to_numpy(dtype=float, na_value=np.nan)
+    bad = [n for n, finite in zip(names, np.isfinite(values).all(axis=0), strict=True) if not finite]
     assert not bad, f"{what}: columns {bad[:8]} hold missing or infinite values"
-    for name in names:
+    for name, codes in zip(names, values.T, strict=True):
         if name.startswith("cat__"):
-            codes = frame[name].to_numpy()
             assert (codes >= 0).all() and (codes == np.floor(codes)).all(), (
                 f"{what}: {name!r} must hold codes 0.0, 1.0, 2.0, … (unknown and missing have a code too), got "
                 f"{sorted(set(codes[(codes < 0) | (codes != np.floor(codes))]))[:3]}"
             )
+
+
+def doubles(names: list[str]) -> list[str]:
+    """Names that come more than once."""
+    return sorted({n for n in names if names.count(n) > 1})[:5]
+
+
+def in_entities(column: pd.Series[Any], entities: list[Any]) -> list[str]:
+    """Values as text, entity by entity in order of first appearance; the rows of one entity in any order, so sorted."""
+    codes = pd.factorize(pd.Index(entities))[0].tolist()
+    return [text for _, text in sorted(zip(codes, map(as_text, column), strict=True))]
+
+
+def check_order(samples: pd.DataFrame, values: dict[str, list[str]]) -> None:
+    """Assert that the rows of samples are those of the file, in its order; ``values``: columns of the file by `in_entities`."""
+    for name, expected in values.items():
+        if name not in samples.columns:
+            continue
+        got = in_entities(samples[name], list(samples.index))
+        if len(got) != len(expected):
+            continue
+        kept = len(set(got) & set(expected)) / len(set(expected))
+        same = np.mean([a == b for a, b in zip(got, expected, strict=True)])
+        assert kept < 0.9 or same > 0.9, (
+            f"load: the rows of samples are not in the order of the file: column {name!r} holds the file's values, but only "
+            f"{same:.0%} of them in their rows"
+        )
+
+
+def check_equal_cells(full: pd.DataFrame, bare: pd.DataFrame) -> None:
+    """Assert that samples loaded without targets hold what they hold with targets, where nothing is missing."""
+    for name in full.columns:
+        a, b = full[name].reset_index(drop=True), bare[name].reset_index(drop=True)
+        there = b.notna().to_numpy()
+        if not there.any():
+            continue
+        a, b = a[there], b[there]
+        if a.dtype.kind in "iufb" and b.dtype.kind in "iufb":
+            same = float(np.mean(np.isclose(a.to_numpy(float), b.to_numpy(float), equal_nan=True)))
+        else:
+            same = float(np.mean([as_text(x) == as_text(y) for x, y in zip(a, b, strict=True)]))
+        assert same > 0.9, (
+            f"load: column {name!r} of samples holds other values when the targets are absent; samples must not be made from "
+            "targets"
+        )
 
 
 def check_same(got: pd.DataFrame, expected: pd.DataFrame, what: str) -> None:

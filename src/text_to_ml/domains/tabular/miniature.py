@@ -12,20 +12,21 @@ from typing import Any
 
 import pandas as pd
 
-from text_to_ml.domains.tabular.checks import as_text
+from text_to_ml.domains.tabular.checks import as_text, in_entities
 from text_to_ml.plan import Plan
 from text_to_ml.program import to_json
 from text_to_ml.task.reading import read_table
 from text_to_ml.values import Reader, Task
 
 ENTITIES = 90
+MOST_COLUMNS = 12
 
 
 def facts(task: Task, workspace: Path, plan: Plan) -> dict[str, Any]:
     """Cut the miniature workspace and collect what the unit tests must know.
 
-    Keys: files, files_without_targets, targets, raw_columns, feature_columns, entities, rows, target_values, kind, form,
-    classes (labels, or names of targets), ids, low, high, non_negative, plan (as JSON), most_features.
+    Keys: files, files_without_targets (values missing here and there), targets, raw_columns, feature_columns, entities,
+    rows, target_values, sample_values, kind, form, classes (labels, or names of targets), ids, low, high, non_negative, plan (as JSON), most_features.
     """
     full, bare = workspace / "with_targets", workspace / "without_targets"
     samples_table, labels_table = task.samples_table, task.labels_table
@@ -40,7 +41,8 @@ def facts(task: Task, workspace: Path, plan: Plan) -> dict[str, Any]:
     files = {samples_table.key: write_table(cut, full / samples_table.key, samples_table.reader)}
     inside = [c for c in task.targets if c in cut.columns]
     headless = samples_table.reader.options.get("header", 0) is None
-    without = cut.assign(**dict.fromkeys(inside)) if headless else cut.drop(columns=inside)
+    gaps = with_gaps(cut, [c.name for c in task.features])
+    without = gaps.assign(**dict.fromkeys(inside)) if headless else gaps.drop(columns=inside)
     bare_files = {samples_table.key: write_table(without, bare / samples_table.key, samples_table.reader)}
     if labels_table is not None and cut_labels is not None:
         files[labels_table.key] = write_table(cut_labels, full / labels_table.key, labels_table.reader)
@@ -52,6 +54,7 @@ def facts(task: Task, workspace: Path, plan: Plan) -> dict[str, Any]:
     targets = _targets(task, cut, cut_labels)
     every = _every_target(task, labels)
     classification = task.category.is_classification
+    entities = list(cut[task.entity]) if task.entity is not None else list(cut.index)
     return {
         "files": {k: str(p) for k, p in files.items()},
         "files_without_targets": {k: str(p) for k, p in bare_files.items()},
@@ -61,6 +64,9 @@ def facts(task: Task, workspace: Path, plan: Plan) -> dict[str, Any]:
         "entities": len(targets),
         "rows": len(cut),
         "target_values": {c: [as_text(v) for v in targets[c]] for c in task.targets},
+        "sample_values": {
+            c: in_entities(cut[c], entities) for c in list(cut.columns)[:MOST_COLUMNS] if c not in inside
+        },
         "kind": kind(task),
         "form": str(task.form),
         "classes": list(task.classes) if classification else list(task.targets),
@@ -71,6 +77,15 @@ def facts(task: Task, workspace: Path, plan: Plan) -> dict[str, Any]:
         "plan": to_json(plan),
         "most_features": plan.tensor("features").dimensions[1].high,
     }
+
+
+def with_gaps(frame: pd.DataFrame, features: list[str]) -> pd.DataFrame:
+    """The table with about one missing value in every second row, as new data may come; never a whole row of them."""
+    known = [c for c in features if c in frame.columns]
+    if len(known) < 2:
+        return frame
+    positions = pd.Series(range(len(frame)), index=frame.index)
+    return frame.assign(**{c: frame[c].where(positions % (2 * len(known)) != 2 * i) for i, c in enumerate(known)})
 
 
 def kind(task: Task) -> str:

@@ -18,12 +18,18 @@ def fit(w: Workflow, samples: pd.DataFrame, codes: np.ndarray) -> dict[str, Any]
     targets = codes.astype(int) if w.kind == "classification" else codes
     preparation = w.data_preparation(**w.values["data_preparation"])
     preparation.fit(samples, targets)
-    features = preparation.transform(samples)
+    features = features_of(preparation, samples)
     columns = targets[:, None] if targets.ndim == 1 else targets
     return {
         "preparation": preparation,
         "models": [fit_column(w, features, columns[:, i]) for i in range(columns.shape[1])],
     }
+
+
+def features_of(preparation: Any, samples: pd.DataFrame) -> pd.DataFrame:
+    """What data preparation makes of samples, as float64 columns named by strings, whatever numbers it gave."""
+    features = preparation.transform(samples)
+    return features.astype("float64").set_axis(features.columns.astype(str), axis=1)
 
 
 def fit_column(w: Workflow, features: pd.DataFrame, target: np.ndarray) -> tuple[Any, np.ndarray | None]:
@@ -42,7 +48,7 @@ def fit_column(w: Workflow, features: pd.DataFrame, target: np.ndarray) -> tuple
 
 def predict(w: Workflow, fitted: dict[str, Any], samples: pd.DataFrame) -> np.ndarray:
     """Raw outputs, one row per entity: (n, K) class probabilities, (n, L) label probabilities, or (n, T) values."""
-    features = fitted["preparation"].transform(samples)
+    features = features_of(fitted["preparation"], samples)
     columns = []
     for model, present in fitted["models"]:
         if present is None:
