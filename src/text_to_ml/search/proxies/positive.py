@@ -29,6 +29,8 @@ WIDENING = ("float", "half", "bfloat16")
 class PositiveNetwork(TorchFunctionMode):  # type: ignore[misc,unused-ignore]
     """Replaces operations, and notes in ``used`` which parameters multiply something.
 
+    Gradients flow through parts that the model freezes or runs under `no_grad`: a frozen backbone counts.
+
     weights  parameters by id
     buffers  other tensors of the model by id
     """
@@ -52,6 +54,10 @@ class PositiveNetwork(TorchFunctionMode):  # type: ignore[misc,unused-ignore]
         self._note(name, args, kwargs)
         if name in WIDENING:
             return args[0].double()
+        if name == "_set_grad_enabled":
+            return None
+        if name == "requires_grad_":
+            return args[0]
         if name in REPLACED and not self.by_hand:
             result = REPLACED[name](*args, **kwargs)
             if name in ("softmax", "sigmoid"):
