@@ -105,6 +105,7 @@ def test_fused_attention_counts_as_much_as_attention_step_by_step(build: Any) ->
         (Run(lambda s, x: torch.einsum("bi,ij->bj", x, s.w), w=nn.Parameter(torch.ones(5, 3))), (5,), 15),
         (Run(lambda s, x: s.f(x, x), f=nn.Bilinear(5, 5, 3)), (5,), 3 * 5 * 6),
         (Run(lambda s, x: F.scaled_dot_product_attention(x, x, x, is_causal=True)), (2, 6, 4), 2 * 2 * 36 * 4),
+        (Run(lambda s, x: s.f(s.w) * x, f=nn.Linear(5, 5), w=nn.Parameter(torch.ones(BATCH, 5))), (5,), 25),
         (nn.Sequential(nn.BatchNorm1d(5), nn.ReLU()), (5,), 0),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
@@ -303,6 +304,16 @@ def test_a_hand_written_root_mean_square_norm_lets_the_flow_through() -> None:
     built_in = nn.Sequential(*layers[:2], nn.RMSNorm(16, eps=1e-6), shallow[3])
     assert synflow(deep, (numbers(10),)) > synflow(shallow, (numbers(10),)) > 0
     assert synflow(shallow, (numbers(10),)) == pytest.approx(synflow(built_in, (numbers(10),)), rel=1e-6)
+
+
+def test_a_mixture_of_experts_is_measured() -> None:
+    transformers = pytest.importorskip("transformers")
+    size = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 2}
+    config = transformers.MixtralConfig(**size, intermediate_size=64, num_local_experts=4, vocab_size=100)
+    scores = evaluate(transformers.MixtralForCausalLM(config), tokens())
+    assert not scores.reasons
+    layer = 4 * 12 * 32**2 + 2 * 12**2 * 32 + 12 * 32 * 4 + 2 * 12 * 3 * 32 * 64
+    assert scores.flops == 2 * BATCH * (layer + 12 * 32 * 100)
 
 
 def test_a_backbone_run_without_gradients_counts() -> None:

@@ -31,6 +31,8 @@ def operations(model: nn.Module, inputs: Sequence[Any] | Mapping[str, Any]) -> i
     """Twice the multiply-accumulates of one forward pass."""
     counter = FlopCounterMode(display=False, custom_mapping=_formulas())
     with standing_in(model) as held, torch.no_grad(), _unfused():
+        for weight in held.weights.values():
+            weight.requires_grad_(False)  # the counter's own hooks fail on parameters that are passed to a module
         batch = map_inputs(inputs, lambda _, tensor: tensor.detach().clone())
         with counter:
             call(held.model, batch)

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 WIDE = torch.float64
 MULTIPLYING = re.compile(
-    r"matmul|__r?matmul__|b?mm|add(mm|bmm|mv)|baddbmm|mv|einsum|tensordot|bilinear|(lstm|gru|rnn_tanh|rnn_relu)(_cell)?"
+    r"matmul|__r?matmul__|_grouped_mm|b?mm|add(mm|bmm|mv)|baddbmm|mv|einsum|tensordot|bilinear|(lstm|gru|rnn_tanh|rnn_relu)(_cell)?"
     r"|multi_head_attention_forward"
 )
 MULTIPLYING_SECOND = re.compile(r"linear|conv(_transpose)?[123]d")
@@ -255,6 +255,19 @@ def _multi_head_attention(
     return output, output.new_full((*query.shape[1:-1], *shape), 1.0 / len(key))
 
 
+def _grouped(
+    left: torch.Tensor, right: torch.Tensor, offs: torch.Tensor | None = None, *_: Any, **__: Any
+) -> torch.Tensor:
+    """Rows in groups, a matrix for each (mixtures of experts): the fused product knows no float64."""
+    if offs is None:
+        return left @ right
+    if left.dim() != 2 or right.dim() != 3:
+        raise NotImplementedError("synflow: grouped products of this form are not known")
+    ends = offs.tolist()
+    parts = [left[start:end] @ matrix for start, end, matrix in zip([0, *ends], ends, right, strict=False)]
+    return torch.cat([*parts, left.new_zeros(len(left) - ends[-1], right.shape[-1])])
+
+
 def _embedding(input: torch.Tensor, weight: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
     return weight.new_ones((*input.shape, weight.shape[-1]))
 
@@ -279,6 +292,7 @@ REPLACED: dict[str, Callable[..., Any]] = {
     "sigmoid": _secant(torch.sigmoid),
     "scaled_dot_product_attention": _attention,
     "multi_head_attention_forward": _multi_head_attention,
+    "_grouped_mm": _grouped,
     "embedding": _embedding,
     "embedding_bag": _embedding_bag,
 }
