@@ -13,6 +13,19 @@ torch.set_num_threads(1)
 BATCH = 16
 
 
+class Run(nn.Module):
+    """A function as a model; ``parts`` are its modules and parameters."""
+
+    def __init__(self, function: Any, **parts: Any) -> None:
+        super().__init__()
+        for name, part in parts.items():
+            setattr(self, name, part)
+        self.function = function
+
+    def forward(self, *args: Any) -> Any:
+        return self.function(self, *args)
+
+
 class Block(nn.Module):
     """A residual block with BatchNorm and in-place ReLU."""
 

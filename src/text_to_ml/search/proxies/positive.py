@@ -238,21 +238,42 @@ def _multi_head_attention(
     dropout_p: float,
     out_proj_weight: torch.Tensor,
     out_proj_bias: torch.Tensor | None,
+    key_padding_mask: torch.Tensor | None = None,
     need_weights: bool = True,
+    attn_mask: torch.Tensor | None = None,
     average_attn_weights: bool = True,
-    v_proj_weight: torch.Tensor | None = None,
-    **_: Any,
+    **separate: Any,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Uniform attention over all keys: the mean of the projected values. (L, N, E) or (L, E) as torch has it."""
-    weight = v_proj_weight if in_proj_weight is None else in_proj_weight[-embed_dim_to_check:]
-    assert weight is not None
-    bias = None if in_proj_bias is None else in_proj_bias[-embed_dim_to_check:]
-    mean = nn.functional.linear(value, weight, bias).mean(0, keepdim=True)
-    output = nn.functional.linear(mean.expand(len(query), *mean.shape[1:]), out_proj_weight, out_proj_bias)
-    if not need_weights:
-        return output, None
-    shape = (len(query), len(key)) if average_attn_weights else (num_heads, len(query), len(key))
-    return output, output.new_full((*query.shape[1:-1], *shape), 1.0 / len(key))
+    """(L, N, E) or (L, E) as torch has it, without the added keys; the weights that are returned are uniform."""
+    if query.dim() == 2:
+        query, key, value = (t.unsqueeze(1) for t in (query, key, value))
+        squeezed, key_padding_mask = True, None if key_padding_mask is None else key_padding_mask[None]
+    else:
+        squeezed = False
+    weights = [separate[f"{x}_proj_weight"] for x in "qkv"] if in_proj_weight is None else in_proj_weight.chunk(3)
+    biases = [None] * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
+    q, k, v = (
+        nn.functional.linear(x, w, b).unflatten(-1, (num_heads, -1)).permute(1, 2, 0, 3)
+        for x, w, b in zip((query, key, value), weights, biases, strict=True)
+    )
+    mask = None if attn_mask is None else _additive(attn_mask)
+    if mask is not None and mask.dim() == 3:
+        mask = mask.unflatten(0, (-1, num_heads))
+    if key_padding_mask is not None:
+        padding = _additive(key_padding_mask)[:, None, None]
+        mask = padding if mask is None else mask + padding
+    heads = _attention(q, k, v, mask).permute(2, 0, 1, 3).flatten(2)
+    output = nn.functional.linear(heads, out_proj_weight, out_proj_bias)
+    shape = (*(() if average_attn_weights else (num_heads,)), len(query), len(key))
+    uniform = output.new_full((output.shape[1], *shape), 1.0 / len(key)) if need_weights else None
+    if squeezed:
+        return output.squeeze(1), None if uniform is None else uniform.squeeze(0)
+    return output, uniform
+
+
+def _additive(mask: torch.Tensor) -> torch.Tensor:
+    """torch's mask of what not to see as numbers to add."""
+    return torch.zeros_like(mask, dtype=WIDE).masked_fill(mask, -torch.inf) if mask.dtype == torch.bool else mask
 
 
 def _grouped(
