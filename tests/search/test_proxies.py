@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 from typing import Any
 
 import numpy as np
@@ -310,11 +311,14 @@ def test_memory_is_asked_for_before_it_is_taken() -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_all_four_are_found_in_under_a_second(name: str) -> None:
+def test_all_four_are_found_in_under_a_second_of_one_core(name: str) -> None:
     scores = evaluate(*network(name))
     assert set(scores.reasons) <= ({"naswot"} if name == "lstm" else set())
     assert scores.batch == BATCH
-    assert min(sum(evaluate(*network(name)).seconds.values()) for _ in range(3)) < 1
+    model, batch = network(name)
+    start = time.process_time()
+    evaluate(model, batch)
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize("error", [ValueError("odd"), MemoryError(), SystemExit(0)])
