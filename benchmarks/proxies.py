@@ -186,11 +186,18 @@ def main() -> None:
         for law in laws:
             rows.append(measure(name, law, options.seeds, options.batch))
             print(show(rows[-1]), flush=True)
-    found = [(row[p]["deviation_percent"] or 0.0, p, row["network"], row["data"]) for row in rows for p in PROXIES]
+    cells = [(row[p]["deviation_percent"], p, row["network"], row["data"]) for row in rows for p in PROXIES]
+    found = [cell for cell in cells if cell[0] is not None]
     worst = max(found)
     print(f"\nworst deviation {worst[0]:.3f} % ({', '.join(worst[1:])}); the paper's worst is {PAPER} %")
     mean = {p: statistics.fmean(v for v, proxy, *_ in found if proxy == p) for p in PROXIES}
-    print("mean over the rows: " + ", ".join(f"{p} {v:.3f} %" for p, v in mean.items()))
+    print("mean over the rows that did not fail: " + ", ".join(f"{p} {v:.3f} %" for p, v in mean.items()))
+    for row in rows:
+        for p in PROXIES:
+            if row[p]["failed"]:
+                print(
+                    f"{row['network']}, {p}: {row[p]['failed']} of {row['seeds']} failed: {'; '.join(row[p]['reasons'])}"
+                )
     versions = {
         "python": platform.python_version(),
         "torch": torch.__version__,
