@@ -25,11 +25,11 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.mutation.operators import Mutant, mutants  # noqa: E402
 from benchmarks.mutation.subjects import Sound, Subject  # noqa: E402
-from tests.conftest import write_workspace  # noqa: E402
+from tests.conftest import KIND, write_workspace  # noqa: E402
 
 from text_to_ml.domains.base import get_domain  # noqa: E402
 from text_to_ml.program import STAGES, Candidate, Stage, candidate_from_json, module_from_json  # noqa: E402
-from text_to_ml.sandbox import bubblewrap, open_sandbox  # noqa: E402
+from text_to_ml.sandbox import open_sandbox  # noqa: E402
 from text_to_ml.sandbox.base import Sandbox  # noqa: E402
 from text_to_ml.store import RunFolder  # noqa: E402
 from text_to_ml.writers.catalogue import CatalogueWriter  # noqa: E402
@@ -230,9 +230,8 @@ def main() -> None:
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         base = Path(name).resolve()
-        kind = "none" if bubblewrap.available() else "bubblewrap"
         readable = [ROOT / "benchmarks/mutation"]
-        box = open_sandbox(kind, preload=get_domain("tabular").preload(), readable=readable, writable=[base])
+        box = open_sandbox(KIND, preload=get_domain("tabular").preload(), readable=readable, writable=[base])
         try:
             rows: list[Row] = []
             for subject, sounds in subjects(options, base, box):

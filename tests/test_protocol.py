@@ -86,7 +86,7 @@ BROKEN_PREPARATION = {
     ),
     "texts": (
         "return (numbers - self.means) / self.spread * self.scale",
-        "return ((numbers - self.means) / self.spread * self.scale).astype('str')",
+        "return ((numbers - self.means) / self.spread * self.scale).astype('str') + ' m'",
         "transform_gives_finite_float_columns",
     ),
     "rows of samples shuffled": (

@@ -71,6 +71,7 @@ class Observer:
                 self.step(f"predict {name}", lambda name=name: self.predict(fitted, post, name))  # type: ignore[misc]
             self.step("fresh process", lambda: self.again(data, own, post))
             self.step("few rows", lambda: self.few(data, own))
+            self.step("a single column", lambda: self.narrow(data, own))
             self.step("in sample", lambda: self.in_sample(fitted, data, own))
             if self.config["other"]:
                 self.step("another model", lambda: self.other(data, own))
@@ -109,11 +110,29 @@ class Observer:
         )
 
     def few(self, data: Any, own: np.ndarray) -> None:
-        """Train on a part of the rows, as a search on a smaller budget does."""
+        """Train on a part of the rows, as a search on a smaller budget does: after all other trainings, and in a module that
+        was never trained before."""
         part = np.sort(np.random.default_rng(4).permutation(own)[: max(24, len(own) // 5)])
-        fitted = self.m.fit(self.w, self.m.take(data.samples, part), data.codes[part])
-        samples = self.m.read_new(self.w, Path(self.config["new"]["plain"]["path"]), self.config["columns"])
-        self.form("trained on few rows", self.m.predict(self.w, fitted, samples), len(self.seen["raw"]["plain"]))
+        self.seen["few"] = []
+        for m in (self.m, open_program(self.config["program"], "program_for_few")):
+            w = replace(m.WORKFLOW, split=replace(m.WORKFLOW.split, **SPLIT))
+            fitted = m.fit(w, m.take(data.samples, part), data.codes[part])
+            for name in ("plain", "gaps"):
+                samples = m.read_new(w, Path(self.config["new"][name]["path"]), self.config["columns"])
+                outputs = m.predict(w, fitted, samples)
+                self.form(f"trained on few rows, {name}", outputs, len(self.seen["raw"][name]))
+                self.seen["few"].append(np.round(np.asarray(outputs, dtype=float), 9).tolist())
+
+    def narrow(self, data: Any, own: np.ndarray) -> None:
+        """The model on a single column, as selection may leave it."""
+        samples = self.m.take(data.samples, own)
+        preparation = self.w.data_preparation(**self.w.values["data_preparation"])
+        codes = data.codes[own].astype(int) if self.w.kind == "classification" else data.codes[own]
+        preparation.fit(samples, codes)
+        X = self.m.features_of(preparation, samples).iloc[:, :1]
+        model, _ = self.m.fit_column(self.w, X, codes.reshape(len(codes), -1)[:, 0])
+        outputs = model.predict(X) if self.w.kind == "regression" else model.predict_proba(X)
+        self.form("outputs on a single column", np.asarray(outputs), len(X))
 
     def crossed(self, data: Any, folds: Any, name: str) -> tuple[list[Any], list[Any]]:
         """Scores and predictions of cross-validation, with those of a constant and of the truth beside them."""

@@ -118,11 +118,11 @@ class Subject:
         return self.verifier.sandbox
 
     def settings(self, choices: Mapping[Stage, Choice], candidate: Candidate) -> list[dict[str, Any]]:
-        """The default, each hyperparameter alone at its high end, and three points of the space, as values of a program."""
+        """The default, each hyperparameter alone at its low end, and three points of the space, as values of a program."""
         defaults = candidate.defaults()
         points: dict[str, dict[str, Any]] = {"default": defaults}
         for parameter in candidate.hyperparameters:
-            for value in marks(parameter)[-1:]:
+            for value in marks(parameter)[:1]:
                 points[f"{parameter.name}={value!r}"] = {**defaults, parameter.name: value}
         draw = random.Random(5)
         for _ in range(3 if candidate.hyperparameters else 0):

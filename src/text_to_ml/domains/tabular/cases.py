@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from text_to_ml.domains.tabular.synthetic import Features, Outputs, rows_of
+from text_to_ml.domains.tabular.synthetic import Features, Outputs
 from text_to_ml.runtime.job import execute
 from text_to_ml.runtime.rules import state_of
 from text_to_ml.runtime.workflow import encode, normalise
@@ -23,14 +23,15 @@ from text_to_ml.runtime.workflow import encode, normalise
 
 @dataclass
 class PreparationCase:
-    """A data preparation module on a miniature workspace cut from the user's files; ``default``: at its default setting."""
+    """A data preparation module on a miniature workspace cut from the user's files; ``first``: the case at its
+    default setting, None for that one itself."""
 
     module: Any
     source: str
     setting: str
     values: dict[str, Any]
     facts: dict[str, Any]
-    default: bool = True
+    first: PreparationCase | None = None
 
     @property
     def given(self) -> str:
@@ -77,6 +78,8 @@ class PreparationCase:
     @cached_property
     def loaded(self) -> tuple[Any, Any]:
         """What `load` returns for the miniature workspace."""
+        if self.first is not None:
+            return self.first.loaded
         return tuple(self.module.load({k: Path(p) for k, p in self.facts["files"].items()}))
 
     @cached_property
@@ -98,6 +101,8 @@ class PreparationCase:
     @cached_property
     def train(self) -> pd.DataFrame:
         """Samples of two thirds of the entities."""
+        if self.first is not None:
+            return self.first.train
         return self._entities_at(self._positions[0])
 
     @cached_property
@@ -113,6 +118,8 @@ class PreparationCase:
     @cached_property
     def codes(self) -> np.ndarray:
         """Numeric targets of `train`, as `fit` is given them."""
+        if self.first is not None:
+            return self.first.codes
         return self._codes_at(self._positions[0])
 
     @cached_property
@@ -128,7 +135,7 @@ class PreparationCase:
 
     def new(self) -> Any:
         """An unfitted data preparation at this setting."""
-        assert len(self.untouched) == 2
+        assert len((self.first or self).untouched) == 2
         return self.module.DataPreparation(**self.values)
 
     @property
@@ -181,10 +188,9 @@ class PreparationCase:
     @cached_property
     def fitted_on_random(self) -> Any:
         """Fitted in the fresh module on all entities with random targets."""
-        samples, codes = self.everything
         assert self.fresh_state is not None
         new = self.fresh_module.DataPreparation(**self.values)
-        new.fit(samples, codes)
+        new.fit(*self.everything)
         return new
 
     @staticmethod
@@ -207,28 +213,40 @@ class PreparationCase:
                 changed = changed.assign(**{name: codes + 7_000_001 if numeric else [f"id {c}" for c in codes]})
         return changed
 
+    @cached_property
+    def gaps(self) -> pd.DataFrame:
+        """The other rows with missing values in every column, and categories never seen in `fit`."""
+        base, planned = self.other, self.facts["plan"]["columns"]
+        at = np.arange(len(base))
+        coded = [c for c in base.columns if base[c].dtype.kind in "iuf" and planned.get(c) == "category"]
+        unseen = {c: base[c].max() + 1_000 for c in coded}
+        unseen |= {c: "never seen before" for c in base.columns if base[c].dtype == "str"}
+        changed = base.assign(**{name: base[name].mask(at % 4 == 1, value) for name, value in unseen.items()})
+        return changed.assign(**{c: changed[c].where(at % 3 != i % 3) for i, c in enumerate(base.columns)})
+
+    @cached_property
+    def prepared_gaps(self) -> pd.DataFrame:
+        """What `transform` gives for `gaps`."""
+        return self.fitted.transform(self.gaps)
+
     @property
     def hard_rows(self) -> list[tuple[pd.DataFrame, str]]:
         """Rows as new data may bring them, each with a word for it."""
         base = self.other
-        text = [c for c in base.columns if base[c].dtype == "str"]
-        numbers = [c for c in base.columns if base[c].dtype.kind in "iuf"]
-        coded = {n for n, kind in self.facts["plan"]["columns"].items() if kind == "category"}
-        unseen = {n: base[n].max() + 1_000 for n in numbers if n in coded} | dict.fromkeys(text, "never seen before")
-        gaps = base.assign(**unseen)
-        for i, name in enumerate(base.columns):
-            gaps[name] = gaps[name].where(np.arange(len(base)) % 3 != i % 3)
         empty = pd.DataFrame({c: self._missing(base[c]) for c in base.columns}, index=base.index)
         rows = [
-            (gaps, "missing values in every column and categories never seen in fit"),
+            (self.gaps, "missing values in every column and categories never seen in fit"),
             (self.take(empty, slice(0, 4)), "nothing but missing values"),
         ]
         known = [c for c in self.feature_columns if c in base.columns]
         for lost in (known[::2], known[1::2]):
             if lost and len(lost) < len(base.columns):
                 rows.append((base.drop(columns=lost), f"absent columns ({', '.join(map(str, lost))[:120]})"))
+        numbers = [c for c in base.columns if base[c].dtype.kind in "iuf"]
         if numbers:
-            rows.append((base.assign(**{c: base[c].astype("str") for c in numbers}), "numbers that arrive as text"))
+            at = np.arange(len(base))
+            texts = {c: base[c].astype("str").mask(at == i % len(at), "unknown") for i, c in enumerate(numbers)}
+            rows.append((base.assign(**texts), "numbers that arrive as text, one of them not a number"))
         return rows
 
     @staticmethod
@@ -346,54 +364,3 @@ class PostProcessingCase:
     def fitted(self) -> Any:
         """Fitted once."""
         return self.fit_again()
-
-
-@dataclass
-class SyntheticCase:
-    """A program for synthetic data (paper: D_n), and what the plan says of its form."""
-
-    module: Any
-    setting: str
-    facts: dict[str, Any]
-
-    @property
-    def kind(self) -> str:
-        """ "classification", "multilabel" or "regression"."""
-        return str(self.facts["kind"])
-
-    @property
-    def width(self) -> int:
-        """Columns of outputs: classes, labels or targets."""
-        return len(self.facts["classes"])
-
-    @property
-    def classes(self) -> int:
-        """Classes of y; 0 for regression."""
-        return {"classification": self.width, "multilabel": 2}.get(self.kind, 0)
-
-    @property
-    def many(self) -> int:
-        """Rows that are enough for every class."""
-        return rows_of(self.facts)
-
-    @cached_property
-    def _made(self) -> dict[tuple[str, int, int], tuple[Any, Any]]:
-        return {}
-
-    def features(self, rows: int, seed: int = 0) -> tuple[Any, Any]:
-        """(X, y) of `make_features`, made once."""
-        return self._make("make_features", rows, seed)
-
-    def outputs(self, rows: int, seed: int = 0) -> tuple[Any, Any]:
-        """(outputs, targets) of `make_outputs`, made once."""
-        return self._make("make_outputs", rows, seed)
-
-    def _make(self, name: str, rows: int, seed: int) -> tuple[Any, Any]:
-        key = (name, rows, seed)
-        if key not in self._made:
-            made = getattr(self.module, name)(rows, seed)
-            assert isinstance(made, tuple) and len(made) == 2, (
-                f"{name}({rows}, {seed}) must return a tuple of two, got {type(made).__name__}"
-            )
-            self._made[key] = made
-        return self._made[key]

@@ -20,6 +20,17 @@ def as_text(value: Any) -> str:
         return str(value).strip()
 
 
+def is_numeric(column: pd.Series[Any]) -> bool:
+    """True where a column can be turned to float64, as is done before models get it."""
+    if column.dtype.kind in "iufb":
+        return True
+    try:
+        column.astype("float64")
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def check_frame(frame: Any, samples: pd.DataFrame, what: str) -> None:
     """Assert that a prepared frame keeps the contract: rows, their order, names, numbers, finite values, codes."""
     assert isinstance(frame, pd.DataFrame), f"{what}: must be a DataFrame, got {type(frame).__name__}"
@@ -31,9 +42,9 @@ def check_frame(frame: Any, samples: pd.DataFrame, what: str) -> None:
     )
     names = [str(n) for n in frame.columns]
     assert len(set(names)) == len(names), f"{what}: column names must be unique, got {doubles(names)} twice"
-    wrong = [(n, str(t)) for n, t in zip(names, frame.dtypes, strict=True) if not pd.api.types.is_numeric_dtype(t)]
-    assert not wrong, f"{what}: every column must hold numbers (float64 at best), got {wrong[:5]}"
-    values = frame.to_numpy(dtype=float, na_value=np.nan)
+    wrong = [(n, str(frame.iloc[:, i].dtype)) for i, n in enumerate(names) if not is_numeric(frame.iloc[:, i])]
+    assert not wrong, f"{what}: every column must hold numbers, got {wrong[:5]}"
+    values = frame.astype("float64").to_numpy()
     bad = [n for n, finite in zip(names, np.isfinite(values).all(axis=0), strict=True) if not finite]
     assert not bad, f"{what}: columns {bad[:8]} hold missing or infinite values"
     for name, codes in zip(names, values.T, strict=True):

@@ -136,6 +136,23 @@ class Outputs:
         )
         return cls(facts["form"], False, classes, outputs, y, certain, y, extremes)
 
+    @property
+    def weak(self) -> np.ndarray:
+        """Outputs that are far more certain than they are right (classes and labels only)."""
+        random, truth = np.random.default_rng(2), np.asarray(self.codes)
+        if self.multilabel:
+            return 0.15 * truth + 0.85 * random.random(truth.shape)
+        k = len(self.classes)
+        return 0.15 * np.eye(k)[truth] + 0.85 * random.dirichlet(np.full(k, 0.5), len(truth))
+
+    @property
+    def unsure(self) -> np.ndarray:
+        """Outputs in which no class, label or value stands out."""
+        rough = 1 + 0.01 * np.random.default_rng(1).random(self.certain.shape)
+        if self.form == "values":
+            return self.certain.mean(axis=0) * rough
+        return rough / 2 - 0.0025 if self.multilabel else rough / rough.sum(axis=1, keepdims=True)
+
     def shape(self, rows: int) -> tuple[int | None, ...]:
         """The shape that predictions must have; None where any size does."""
         if self.form == "rankings":

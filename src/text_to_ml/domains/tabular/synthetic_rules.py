@@ -7,16 +7,70 @@ what modules are tested with, so it must have the form that data preparation and
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from text_to_ml.domains.base import SYNTHETIC
-from text_to_ml.domains.tabular.cases import SyntheticCase
 from text_to_ml.domains.tabular.checks import check_frame, correlations
+from text_to_ml.domains.tabular.synthetic import rows_of
 from text_to_ml.runtime.rules import Rule, rule
 
 RULES: list[Rule] = []
+
+
+@dataclass
+class SyntheticCase:
+    """A program for synthetic data (paper: D_n), and what the plan says of its form."""
+
+    module: Any
+    setting: str
+    facts: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """ "classification", "multilabel" or "regression"."""
+        return str(self.facts["kind"])
+
+    @property
+    def width(self) -> int:
+        """Columns of outputs: classes, labels or targets."""
+        return len(self.facts["classes"])
+
+    @property
+    def classes(self) -> int:
+        """Classes of y; 0 for regression."""
+        return {"classification": self.width, "multilabel": 2}.get(self.kind, 0)
+
+    @property
+    def many(self) -> int:
+        """Rows that are enough for every class."""
+        return rows_of(self.facts)
+
+    @cached_property
+    def _made(self) -> dict[tuple[str, int, int], tuple[Any, Any]]:
+        return {}
+
+    def features(self, rows: int, seed: int = 0) -> tuple[Any, Any]:
+        """(X, y) of `make_features`, made once."""
+        return self._make("make_features", rows, seed)
+
+    def outputs(self, rows: int, seed: int = 0) -> tuple[Any, Any]:
+        """(outputs, targets) of `make_outputs`, made once."""
+        return self._make("make_outputs", rows, seed)
+
+    def _make(self, name: str, rows: int, seed: int) -> tuple[Any, Any]:
+        key = (name, rows, seed)
+        if key not in self._made:
+            made = getattr(self.module, name)(rows, seed)
+            assert isinstance(made, tuple) and len(made) == 2, (
+                f"{name}({rows}, {seed}) must return a tuple of two, got {type(made).__name__}"
+            )
+            self._made[key] = made
+        return self._made[key]
 
 
 @rule(SYNTHETIC, RULES)
@@ -32,8 +86,8 @@ def synthetic_features_have_the_form_of_the_plan(c: SyntheticCase) -> None:
         assert len(X) == rows, f"{what} must have {rows} rows, got {len(X)}"
         assert X.index.is_unique, f"{what}: the index must be unique"
         check_frame(X, X, what)
-        wrong = [(n, str(t)) for n, t in X.dtypes.items() if t != np.float64]
-        assert not wrong, f"{what}: every column must be float64, got {wrong[:5]}"
+        wrong = [(n, str(t)) for n, t in X.dtypes.items() if t != np.float64 or not isinstance(n, str)]
+        assert not wrong, f"{what}: every column must be float64 and named by a string, got {wrong[:5]}"
         names = list(X.columns) if names is None else names
         assert list(X.columns) == names, (
             f"{what}: columns must be {names[:6]}… as for 1 row, got {list(X.columns)[:6]}…"

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from text_to_ml.domains.tabular import DOMAIN
-from text_to_ml.domains.tabular.cases import ModelingCase, PostProcessingCase, PreparationCase, SyntheticCase
+from text_to_ml.domains.tabular.cases import ModelingCase, PostProcessingCase, PreparationCase
 from text_to_ml.domains.tabular.synthetic import Features, Outputs, rows_of
+from text_to_ml.domains.tabular.synthetic_rules import SyntheticCase
 from text_to_ml.runtime.job import execute
 from text_to_ml.runtime.rules import run_rules
 
@@ -21,7 +22,8 @@ def cases_of(
     """One case for each setting; ``program``: a module D_n that makes the data of modeling and post-processing."""
     named = [(s["label"], s["values"]) for s in settings]
     if stage == "data_preparation":
-        return [PreparationCase(module, source, *setting, facts, i == 0) for i, setting in enumerate(named)]
+        first = PreparationCase(module, source, *named[0], facts)
+        return [first, *(PreparationCase(module, source, *setting, facts, first) for setting in named[1:])]
     if stage == "synthetic_data":
         return [SyntheticCase(module, label, facts) for label, _ in named]
     rows = rows_of(facts)
