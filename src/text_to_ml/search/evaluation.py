@@ -23,6 +23,7 @@ from text_to_ml.runtime.job import compile_source
 from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Sandbox
 from text_to_ml.sandbox.left import read_array
 from text_to_ml.search.data import DataStore, Fold, Loaded, LoadError
+from text_to_ml.search.fidelity import Part
 from text_to_ml.syntax import load_arrays
 
 FIT = "text_to_ml.runtime.job:fit_predict"
@@ -98,24 +99,28 @@ class Evaluator:
         *,
         name: str,
         repeat: int = 0,
-        fraction: float = 1.0,
+        part: Part | None = None,
+        start: Sequence[np.ndarray] = (),
         cancel: threading.Event | None = None,
         limits: Limits | None = None,
         rival: Sequence[float] = (),
     ) -> Evaluation:
         """Cross-validate one configuration; never raises for what generated code does.
 
-        ``rival``: fold scores of the best program so far. After two folds that are both clearly worse than the rival's,
-        the rest is not run, and the status is "stopped early".
+        ``part``: some folds and rows only. ``start``: outputs of the first folds, which are known already. ``rival``: fold
+        scores of the best program so far; after two folds that are both clearly worse than the rival's, the rest is not run,
+        and the status is "stopped early".
         """
         started = time.perf_counter()
         run = _Trial(self, modules, configuration, self.folder / "trials" / name, cancel, limits or self.limits)
         try:
             loaded = self.data.load(run.program, modules[Stage.PREPARATION].source)
-            folds = self.data.folds(loaded, repeat, fraction)
-            outputs: list[np.ndarray] = []
+            folds = self.data.folds(loaded, repeat, 1.0 if part is None else part.rows)
+            folds = folds if part is None else folds[: part.folds]
+            outputs = list(start[: len(folds)])
             for i, fold in enumerate(folds):
-                outputs.append(run.outputs(loaded, fold, f"fold {i}"))
+                if i >= len(outputs):
+                    outputs.append(run.outputs(loaded, fold, f"fold {i}"))
                 if i == 1 and len(folds) > 2 and len(rival) == len(folds):
                     scores = run.scores(folds[:2], outputs)
                     if hopeless(scores, rival, self.setting.metric.direction == "minimize"):
