@@ -64,6 +64,10 @@ class DomainFamily(Protocol):
         into ``workspace``."""
         ...
 
+    def kind(self, task: Task) -> str:
+        """ "classification", "multilabel" or "regression", as the runtime says it."""
+        ...
+
     def preload(self) -> Sequence[str]:
         """Modules that the warm process imports."""
         ...

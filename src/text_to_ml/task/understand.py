@@ -26,9 +26,9 @@ MAX_CLASSES = 1000
 def understand(description: Description, workspace: Path) -> Task:
     """The task as it is understood; raises DataError, TaskError or AmbiguousTaskError with the cure."""
     domain = domain_of(description, workspace)
-    if domain is not Domain.TABULAR:
+    if domain is Domain.VISION:
         raise OptionError(
-            f"{description.name}: is a {domain} task; tables are supported so far. If it is a table, say 'domain: tabular' "
+            f"{description.name}: is a {domain} task; tables and texts are supported so far. If it is a table, say 'domain: tabular' "
             "in the front matter."
         )
     found = find_files(description, workspace)

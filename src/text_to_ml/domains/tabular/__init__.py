@@ -69,6 +69,12 @@ class TabularDomain:
 
         return facts(task, workspace, plan or self.default_plan(task))
 
+    def kind(self, task: Task) -> str:
+        """How the runtime names the category."""
+        from text_to_ml.domains.tabular.miniature import kind
+
+        return kind(task)
+
     def preload(self) -> Sequence[str]:
         """What generated tabular code imports most."""
         return (
