@@ -26,6 +26,8 @@ class DomainFamily(Protocol):
     name: str
     verify_entry: str
     """Entry point of the job that runs the unit tests of one module."""
+    prepared: str
+    """What data preparation gives, in a few words for the prompt of the search space."""
     required: ClassVar[dict[Stage, tuple[str, ...]]]
     """Top-level names that a module of each stage must define."""
     synthetic_required: ClassVar[tuple[str, ...]]

@@ -18,6 +18,7 @@ class TabularDomain:
 
     name = "tabular"
     verify_entry = "text_to_ml.domains.tabular.verification:verify"
+    prepared = "a table of float64 columns without missing values"
     required: ClassVar[dict[Stage, tuple[str, ...]]] = {
         Stage.PREPARATION: ("load", "DataPreparation"),
         Stage.MODELING: ("build_model",),

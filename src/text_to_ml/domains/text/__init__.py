@@ -10,6 +10,7 @@ from text_to_ml.domains.base import SYNTHETIC
 from text_to_ml.domains.tabular import TabularDomain
 from text_to_ml.plan import Plan
 from text_to_ml.runtime.rules import Rule
+from text_to_ml.task.choices import options_of
 from text_to_ml.values import Task
 
 
@@ -18,6 +19,10 @@ class TextDomain(TabularDomain):
 
     name = "text"
     verify_entry = "text_to_ml.domains.text.verification:verify"
+    prepared = (
+        "cleaned texts in `text__` columns, which each model turns into numbers itself, and float64 columns without missing values "
+        "beside them"
+    )
 
     def contract(self) -> str:
         """The contract of generated code."""
@@ -25,7 +30,6 @@ class TextDomain(TabularDomain):
 
     def describe_plan(self, task: Task) -> str:
         """What a plan must hold; the bounds are worked out, and the columns of options are named."""
-        from text_to_ml.domains.text.columns import options_of
 
         text = (Path(__file__).parent / "plan_contract.md").read_text(encoding="utf-8").strip()
         plan = self.default_plan(task)
@@ -69,7 +73,6 @@ class TextDomain(TabularDomain):
         """Facts for the unit tests; cuts the miniature workspace. Beside those of tables: texts (raw columns of text),
         most_texts (how many text columns may be prepared), options (columns of the classes' texts, in class order)."""
         from text_to_ml.domains.tabular.miniature import facts
-        from text_to_ml.domains.text.columns import options_of
 
         chosen = plan or self.default_plan(task)
         return {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from text_to_ml.domains.tabular.plan import READ_AS
+from text_to_ml.task.choices import options_of
 from text_to_ml.values import Column, Task
 
-LONG = 80
-"""Examples of a profile are cut at this length."""
+LONG = 300
+"""Words of a text that is long."""
 
 
 def kinds_of(task: Task) -> dict[str, str]:
@@ -26,8 +27,7 @@ def is_text(column: Column, task: Task) -> bool:
         return True
     if column.kind != "category":
         return False
-    words = sum(len(e.split()) for e in column.examples) / max(1, len(column.examples))
-    return column.distinct > max(30, 0.5 * task.rows) or (words >= 3 and column.distinct > 20)
+    return column.distinct > max(30, 0.5 * task.rows) or (column.words >= 3 and column.distinct > 20)
 
 
 def texts_of(task: Task) -> list[str]:
@@ -36,20 +36,6 @@ def texts_of(task: Task) -> list[str]:
 
 
 def long_texts(task: Task) -> bool:
-    """True where most examples of a text column are longer than a line."""
+    """True where a column holds long texts."""
     texts = set(texts_of(task))
-    return any(sum(len(e) >= LONG for e in c.examples) > len(c.examples) / 2 for c in task.features if c.name in texts)
-
-
-def options_of(task: Task) -> tuple[str, ...]:
-    """Columns that hold the texts of the classes, in class order, where the task is multiple choice: their names are the
-    labels, or one beginning and the labels ("A", "B", … or "option_1", "option_2", …)."""
-    if not task.category.is_classification or len(task.classes) < 2:
-        return ()
-    labels = [str(c) for c in task.classes]
-    names = [c.name for c in task.samples_table.columns if c.kind in ("text", "category", "identifier", "number")]
-    for name in names:
-        beginning = name.removesuffix(labels[0])
-        if name != beginning and all(beginning + label in names for label in labels):
-            return tuple(beginning + label for label in labels)
-    return ()
+    return any(c.words > LONG for c in task.features if c.name in texts)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from text_to_ml.domains.tabular import plan as tables
-from text_to_ml.domains.text.columns import kinds_of, options_of
+from text_to_ml.domains.text.columns import kinds_of
 from text_to_ml.plan import Dimension, Plan, Tensor
+from text_to_ml.task.choices import options_of
 from text_to_ml.values import Task
 
 MOST_TEXTS = 200

@@ -6,8 +6,9 @@ from typing import Any
 
 from text_to_ml.domains.tabular.catalogue.modeling import ABSOLUTE, BALANCED, choice, real, whole
 from text_to_ml.domains.text.checks import PREFIX
-from text_to_ml.domains.text.columns import options_of, texts_of
+from text_to_ml.domains.text.columns import texts_of
 from text_to_ml.program import Candidate, Hyperparameter, Stage
+from text_to_ml.task.choices import options_of
 from text_to_ml.values import Task
 
 GRAMS = whole("grams", 2, 1, 3)

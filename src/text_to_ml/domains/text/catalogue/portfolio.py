@@ -6,8 +6,8 @@ The first two are the baselines.
 from __future__ import annotations
 
 from text_to_ml.domains.tabular.catalogue.portfolio import Entry, configure, usual_post
-from text_to_ml.domains.text.columns import options_of
 from text_to_ml.program import Configuration, SearchSpace, Stage
+from text_to_ml.task.choices import options_of
 from text_to_ml.values import Task
 
 CLASSIFICATION: tuple[Entry, ...] = (

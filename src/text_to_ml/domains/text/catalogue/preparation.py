@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from text_to_ml.domains.tabular.catalogue.preparation import date_options, literal, options_text
-from text_to_ml.domains.text.columns import kinds_of, long_texts, options_of
+from text_to_ml.domains.text.columns import kinds_of, long_texts
 from text_to_ml.program import Candidate, Hyperparameter, Stage
+from text_to_ml.task.choices import options_of
 from text_to_ml.values import Task
 
 
