@@ -49,14 +49,14 @@ def parameters(regression: bool) -> dict[str, tuple[Hyperparameter, ...]]:
         "svd_knn": (directions, whole("neighbours", 20, 1, 80, True), NUMBERS),
         "svd_svm": (
             directions,
-            real("C", 2.0, 0.1, 30.0),
-            real("gamma", 0.5, 0.02, 5.0),
+            real("C", 1.0, 0.1, 30.0),
+            real("gamma", 0.15, 0.02, 5.0),
             NUMBERS,
             choice("characters", False, True),
         ),
         "pair_linear": (size, GRAMS, MIN_DF, NUMBERS),
         "blend": (
-            (size, real("smoothness", 1.5, 0.2, 4.0), real("boosted", 0.5, 0.05, 2.0), real("C", 2.0, 0.2, 20.0))
+            (size, real("smoothness", 1.5, 0.2, 4.0), real("boosted", 0.5, 0.05, 2.0), real("C", 1.0, 0.1, 20.0))
             if regression
             else (size, real("ratios", 1.0, 0.1, 3.0), real("bayes", 0.3, 0.02, 2.0))
         ),

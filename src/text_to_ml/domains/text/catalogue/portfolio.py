@@ -11,14 +11,14 @@ from text_to_ml.task.choices import options_of
 from text_to_ml.values import Task
 
 CLASSIFICATION: tuple[Entry, ...] = (
+    ("joined", "complement_nb", {}),
+    ("joined", "nb_svm", {}),
     ("plain", "complement_nb", {}),
     ("plain", "nb_svm", {}),
     ("plain", "word_linear", {}),
-    ("joined", "nb_svm", {}),
     ("joined", "word_linear", {}),
     ("plain", "linear_svm", {}),
     ("pairs", "pair_linear", {}),
-    ("joined", "complement_nb", {}),
     ("negated", "nb_svm", {}),
     ("plain", "blend", {}),
     ("joined", "blend", {}),
@@ -37,21 +37,21 @@ CLASSIFICATION: tuple[Entry, ...] = (
     ("ends", "nb_svm", {}),
 )
 REGRESSION: tuple[Entry, ...] = (
-    ("plain", "word_linear", {}),
-    ("style", "svd_svm", {}),
     ("style", "word_linear", {}),
     ("style", "svd_boosting", {}),
+    ("style", "blend", {}),
+    ("style", "svd_svm", {}),
+    ("plain", "word_linear", {}),
     ("pairs", "pair_linear", {}),
     ("pairs", "svd_boosting", {}),
     ("pairs", "svd_svm", {}),
-    ("style", "blend", {}),
     ("style", "svd_svm", {"characters": True}),
     ("plain", "svd_svm", {}),
     ("style", "hashing_sgd", {}),
     ("style", "word_char_linear", {}),
     ("plain", "char_linear", {}),
     ("joined", "word_linear", {}),
-    ("style", "svd_svm", {"numbers": 0.2, "gamma": 0.3, "C": 1.0}),
+    ("style", "svd_svm", {"numbers": 0.2, "gamma": 0.3, "C": 2.0}),
     ("style", "svd_knn", {}),
     ("stemmed", "word_linear", {}),
 )
