@@ -73,7 +73,7 @@ def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
     posts = [c.name for c in space.stage(Stage.POST_PROCESSING)]
     usual = usual_post(task, posts)
     order = CHOICE if options_of(task) else REGRESSION if task.category.is_regression else CLASSIFICATION
-    baselines: tuple[Entry, ...] = (("plain", "constant", {}), ("plain", "default_linear", {}))
+    baselines: tuple[Entry, ...] = (("raw", "constant", {}), ("raw", "default_linear", {}))
     entries = [*((e, posts[0]) for e in baselines), *((e, usual) for e in order)]
     found: list[Configuration] = []
     for (preparation, model, values), post in entries:
