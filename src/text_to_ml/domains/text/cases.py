@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from text_to_ml.domains.tabular.cases import PreparationCase
+from text_to_ml.domains.shared.preparation_case import PreparationCase
 
 ODD_TEXTS = (
     ("", "empty texts"),

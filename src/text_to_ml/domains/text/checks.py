@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from text_to_ml.domains.tabular.checks import correlations
+from text_to_ml.domains.shared.checks import correlations, is_numeric
 
 PREFIX = "text__"
 MOST_WORDS = 3000
@@ -37,9 +37,9 @@ def check_form(frame: Any, what: str) -> None:
             f'{what}: {name!r} must hold a str in every row ("" for a missing text), {len(wrong)} rows hold {wrong[0]}'
         )
     others = number_names(frame)
-    odd = [(n, str(frame[n].dtype)) for n in others if frame[n].dtype != np.float64]
-    assert not odd, f"{what}: every column but the {PREFIX} columns must be float64, got {odd[:5]}"
-    bad = [n for n in others if not np.isfinite(frame[n].to_numpy()).all()]
+    odd = [(n, str(frame[n].dtype)) for n in others if not is_numeric(frame[n])]
+    assert not odd, f"{what}: every column but the {PREFIX} columns must hold numbers, got {odd[:5]}"
+    bad = [n for n in others if not np.isfinite(frame[n].to_numpy(dtype=float)).all()]
     assert not bad, f"{what}: columns {bad[:8]} hold missing or infinite values"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from text_to_ml.domains.tabular.plan import READ_AS
+from text_to_ml.domains.shared.plan import READ_AS
 from text_to_ml.task.choices import options_of
 from text_to_ml.values import Column, Task
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from text_to_ml.domains.tabular.synthetic import Features, rows_of
+from text_to_ml.domains.shared.synthetic import Features, rows_of
 from text_to_ml.domains.text.checks import PREFIX
 
 COMMON = ("the", "of", "and", "a", "to", "in", "it", "is", "was", "that")
@@ -65,7 +65,7 @@ class TextFeatures(Features):
             (empty[text_columns(facts)], few, "empty texts"),
         )
         new = frame(random, facts, y[:17], 0.6)
-        return cls(regression, n, X, y, new, far, frame(random, facts, y, 1.0), y, small)
+        return cls(regression, facts["kind"] == "multilabel", n, X, y, new, far, frame(random, facts, y, 1.0), y, small)
 
 
 def text_columns(facts: dict[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
 """The rules that a program for synthetic data of texts must keep (paper: Algorithm 3, line 11). Runs inside the sandbox.
 
-Those of outputs are the rules of tables.
+Those of outputs are the rules of shared.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from text_to_ml.domains.base import SYNTHETIC
-from text_to_ml.domains.tabular import synthetic_rules as tables
-from text_to_ml.domains.tabular.cases import SyntheticCase
-from text_to_ml.domains.tabular.synthetic_rules import check_targets
+from text_to_ml.domains.shared import synthetic_rules as shared
+from text_to_ml.domains.shared.synthetic_rules import SyntheticCase, check_targets
 from text_to_ml.domains.text.checks import check_form, giveaway, number_names, text_names
 from text_to_ml.runtime.rules import Rule, rule
 
@@ -44,7 +43,7 @@ def synthetic_texts_have_the_form_of_the_plan(c: SyntheticCase) -> None:
         check_targets(c, y, rows, 1, f"y of make_features({rows}, 0)")
 
 
-RULES.append(tables.synthetic_outputs_have_the_form_of_the_plan)
+RULES.append(shared.synthetic_outputs_have_the_form_of_the_plan)
 
 
 @rule(SYNTHETIC, RULES)
@@ -96,4 +95,4 @@ def synthetic_texts_can_be_learnt(c: SyntheticCase) -> None:
         assert strength < 0.9999, f"{what} of X is y itself; add noise"
 
 
-RULES += [tables.synthetic_outputs_agree_with_their_targets, tables.synthetic_data_is_made_quickly]
+RULES += [shared.synthetic_outputs_agree_with_their_targets, shared.synthetic_data_is_made_quickly]

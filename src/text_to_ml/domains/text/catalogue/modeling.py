@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from text_to_ml.domains.tabular.catalogue.modeling import ABSOLUTE, BALANCED, choice, real, whole
+from text_to_ml.domains.shared.catalogue.hyperparameters import ABSOLUTE, BALANCED, choice, real, whole
 from text_to_ml.domains.text.checks import PREFIX
 from text_to_ml.domains.text.columns import texts_of
 from text_to_ml.program import Candidate, Hyperparameter, Stage

@@ -5,7 +5,7 @@ The first two are the baselines.
 
 from __future__ import annotations
 
-from text_to_ml.domains.tabular.catalogue.portfolio import Entry, configure, usual_post
+from text_to_ml.domains.shared.catalogue.portfolio import Entry, configurations, usual_post
 from text_to_ml.program import Configuration, SearchSpace, Stage
 from text_to_ml.task.choices import options_of
 from text_to_ml.values import Task
@@ -71,13 +71,8 @@ CHOICE: tuple[Entry, ...] = (
 def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
     """The configurations to try first on this task, those only whose candidates the space holds."""
     posts = [c.name for c in space.stage(Stage.POST_PROCESSING)]
-    usual = usual_post(task, posts)
+    usual = usual_post(posts)
     order = CHOICE if options_of(task) else REGRESSION if task.category.is_regression else CLASSIFICATION
     baselines: tuple[Entry, ...] = (("raw", "constant", {}), ("raw", "default_linear", {}))
     entries = [*((e, posts[0]) for e in baselines), *((e, usual) for e in order)]
-    found: list[Configuration] = []
-    for (preparation, model, values), post in entries:
-        configuration = configure(space, preparation, model, values, post)
-        if configuration is not None and configuration not in found:
-            found.append(configuration)
-    return tuple(found)
+    return configurations(space, entries)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from text_to_ml.domains.tabular.catalogue.preparation import date_options, literal, options_text
+from text_to_ml.domains.shared.catalogue.loading import date_options, literal, loading
 from text_to_ml.domains.text.columns import kinds_of, long_texts
 from text_to_ml.program import Candidate, Hyperparameter, Stage
 from text_to_ml.task.choices import options_of
@@ -82,9 +82,8 @@ def candidates(task: Task) -> list[Candidate]:
 def context(task: Task, candidate: Candidate) -> dict[str, Any]:
     """What the template is rendered with."""
     found = RECIPES[candidate.name]
-    table, labels = task.samples_table, task.labels_table
     kinds = kinds_of(task)
-    profiles = {c.name: c for c in table.columns}
+    profiles = {c.name: c for c in task.samples_table.columns}
 
     def names(kind: str) -> str:
         chosen = [n for n, k in kinds.items() if k == kind]
@@ -100,14 +99,7 @@ def context(task: Task, candidate: Candidate) -> dict[str, Any]:
         "categories": names("category"),
         "dates": names("date"),
         "date_options": date_options([profiles[n] for n, k in kinds.items() if k == "date"]),
-        "targets": literal(list(task.targets)),
-        "reader": table.reader.function,
-        "key": literal(table.key),
-        "options": options_text(table.reader),
-        "labels_key": literal(labels.key) if labels else "",
-        "labels_reader": labels.reader.function if labels else "",
-        "labels_options": options_text(labels.reader) if labels else "",
-        "entity": literal(task.entity) if task.entity is not None else "",
+        **loading(task),
         "arguments": ", ".join(f"{h.name}={h.default!r}" for h in candidate.hyperparameters),
         "names": [h.name for h in candidate.hyperparameters],
     }
