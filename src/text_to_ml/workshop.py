@@ -128,7 +128,7 @@ class Workshop:
             self.llm,
             Prompts(None if folder is None else Path(folder)),
             self.domain,
-            lambda stage: rule_sentences(self.domain, stage),
+            lambda stage: rule_sentences(self.domain, stage, self.domain.kind(self.task)),
             share=self.options.share,
             most=self.options.candidates,
             threads=self.setting.threads,
