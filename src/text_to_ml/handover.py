@@ -16,7 +16,8 @@ from text_to_ml.errors import TextToMLError
 from text_to_ml.formatting import formatted
 from text_to_ml.program import STAGES, Program
 from text_to_ml.sandbox.base import Job, Limits, Sandbox
-from text_to_ml.search.study import Study, Trial, noise
+from text_to_ml.search.study import Study
+from text_to_ml.search.trial import Trial
 from text_to_ml.store import RunFolder
 
 TOLERANCE = 1e-6

@@ -24,7 +24,7 @@ from text_to_ml.program import (
     configuration_from_json,
     module_from_json,
 )
-from text_to_ml.search.study import Trial
+from text_to_ml.search.trial import Trial
 from text_to_ml.store import Event, RunFolder
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def trial_from_json(data: Mapping[str, Any]) -> Trial:
     """Inverse of the recorded form of a trial."""
     fields = {k: v for k, v in data.items() if k != "configuration"}
     fields["folds"] = tuple(fields.get("folds") or ())
-    fields["rescored"] = tuple(fields.get("rescored") or ())
+    for name in ("rescored", "blocks", "rescored_blocks"):
+        fields[name] = tuple(fields.get(name) or ())
     return Trial(configuration=configuration_from_json(data["configuration"]), **fields)
 
 

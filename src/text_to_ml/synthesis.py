@@ -11,7 +11,7 @@ from pathlib import Path
 from text_to_ml.edits import take_edits
 from text_to_ml.handover import HandedOver, choose
 from text_to_ml.run import Run
-from text_to_ml.search.study import Budget
+from text_to_ml.search.trial import Budget
 from text_to_ml.start import Options, begin, record_start, take_up
 from text_to_ml.store import Event
 from text_to_ml.values import Description

@@ -35,7 +35,8 @@ from text_to_ml.search.evaluation import Evaluator
 from text_to_ml.search.fidelity import Fidelity, fidelity
 from text_to_ml.search.scoring import SandboxedScore
 from text_to_ml.search.strategies import LAG, Settings, get_strategy
-from text_to_ml.search.study import Budget, Study, Trial
+from text_to_ml.search.study import Study
+from text_to_ml.search.trial import Budget, Trial
 from text_to_ml.start import BUILTIN, Options, metric_of, split_of
 from text_to_ml.store import RunFolder
 from text_to_ml.task.understand import understand

@@ -8,7 +8,6 @@ from typing import Any
 
 from text_to_ml.program import STAGES
 from text_to_ml.run import Run
-from text_to_ml.search.study import noise
 
 WIDTH = 78
 BARS = "▁▂▃▄▅▆▇█"

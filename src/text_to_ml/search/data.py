@@ -162,6 +162,11 @@ class DataStore:
                 ]
             return self._folds[key]
 
+    def reference_folds(self, repeat: int = 0) -> list[Fold]:
+        """The folds of the first data that were loaded; targets are the same in all."""
+        assert self._reference is not None, "nothing was loaded yet"
+        return self.folds(self._reference, repeat)
+
     def test_fold(self, loaded: Loaded) -> Fold | None:
         """Training on all rows of the search, held out: the final test part; None where there is none."""
         if not len(loaded.test):

@@ -41,8 +41,21 @@ class Evaluation:
     seconds: float = 0.0
     fit_seconds: float = 0.0
     outputs: tuple[np.ndarray, ...] = field(default=(), repr=False)
+    blocks: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True)
+class Held:
+    """What a program that was fitted on all rows of the search made of the final test part; ``error`` says why nothing."""
+
+    codes: np.ndarray
+    outputs: np.ndarray
+    predictions: np.ndarray
+    error: str = ""
+
+
+BLOCKS = 5
+"""Parts of the held-out rows of a single fold that are scored by themselves, for the noise of its score."""
 EARLY = "stopped early"
 
 
@@ -122,18 +135,20 @@ class Evaluator:
                 if i >= len(outputs):
                     outputs.append(run.outputs(loaded, fold, f"fold {i}"))
                 if i == 1 and len(folds) > 2 and len(rival) == len(folds):
-                    scores = run.scores(folds[:2], outputs)
+                    scores = run.scores(folds[:2], run.predictions(folds[:2], outputs))
                     if hopeless(scores, rival, self.setting.metric.direction == "minimize"):
                         seconds = time.perf_counter() - started
                         return Evaluation(None, tuple(scores), EARLY, "", seconds, run.fit_seconds)
-            scores = run.scores(folds, outputs)
-            self.keep(name, outputs)
+            predictions = run.predictions(folds, outputs)
+            scores = run.scores(folds, predictions)
+            self.keep(name, outputs, predictions)
             return Evaluation(
                 float(np.mean(scores)),
                 tuple(scores),
                 seconds=time.perf_counter() - started,
                 fit_seconds=run.fit_seconds,
                 outputs=tuple(outputs),
+                blocks=self.blocks(folds[0].codes, predictions[0]) if len(folds) == 1 else (),
             )
         except (LoadError, JobError, ValueError) as error:
             status = getattr(error, "status", "failed")
@@ -148,7 +163,7 @@ class Evaluator:
         try:
             loaded = self.data.load(run.program, modules[Stage.PREPARATION].source)
             folds = self.data.folds(loaded)[:1]
-            scores = run.scores(folds, [run.outputs(loaded, folds[0], "fold 0")])
+            scores = run.scores(folds, run.predictions(folds, [run.outputs(loaded, folds[0], "fold 0")]))
             return Evaluation(float(np.mean(scores)), tuple(scores), seconds=time.perf_counter() - started)
         except (LoadError, JobError, ValueError) as error:
             status = getattr(error, "status", "failed")
@@ -156,25 +171,64 @@ class Evaluator:
         finally:
             run.clean()
 
-    def keep(self, name: str, outputs: list[np.ndarray]) -> None:
-        """Keep the out-of-fold outputs of a trial while the run lasts."""
+    def blocks(self, codes: np.ndarray, predictions: np.ndarray) -> tuple[float, ...]:
+        """Scores on parts of the rows, the same parts for every program; none where the metric cannot score a part."""
+        order = np.random.default_rng([self.setting.seed, 4]).permutation(len(codes))
+        if len(codes) < 4 * BLOCKS:
+            return ()
+        try:
+            return tuple(self.setting.metric(codes[p], predictions[p]) for p in np.array_split(order, BLOCKS))
+        except ValueError:
+            return ()
+
+    def keep(self, name: str, outputs: list[np.ndarray], predictions: list[np.ndarray]) -> None:
+        """Keep the out-of-fold outputs and predictions of a trial while the run lasts."""
         folder = self.folder / "outputs"
         folder.mkdir(parents=True, exist_ok=True)
         np.savez(folder / f"{name}.npz", *outputs)
+        np.savez(folder / f"{name}-predictions.npz", *predictions)
 
     def kept(self, name: str) -> tuple[np.ndarray, ...] | None:
-        """The out-of-fold outputs of a trial of this session."""
+        """The out-of-fold outputs of a trial of this session, or its predictions (``name``-predictions)."""
         path = self.folder / "outputs" / f"{name}.npz"
         if not path.exists():
             return None
         return load_arrays(path)
 
-    def test_score(
-        self, modules: Mapping[Stage, Module], configuration: Configuration, outputs_of_folds: Sequence[np.ndarray]
-    ) -> Evaluation | None:
-        """Fit on all rows of the search and score the final test part; None where the task has none."""
-        started = time.perf_counter()
-        run = _Trial(self, modules, configuration, self.folder / "trials" / "test", None, self.limits)
+    def codes(self, repeat: int = 0) -> list[np.ndarray]:
+        """The held-out targets of each fold; host only."""
+        return [fold.codes for fold in self.data.reference_folds(repeat)]
+
+    def post_processed(
+        self, modules: Mapping[Stage, Module], configuration: Configuration, outputs: Sequence[np.ndarray], repeat: int = 0
+    ) -> list[np.ndarray]:
+        """Predictions of each fold, from any outputs, by the post-processing of this configuration; ValueError says why not."""
+        run = _Trial(self, modules, configuration, self.folder / "trials" / f"post-{repeat}", None, self.limits)
+        try:
+            return run.predictions(self.data.reference_folds(repeat), list(outputs))
+        except JobError as error:
+            raise ValueError(str(error)) from error
+        finally:
+            run.clean()
+
+    def post_processed_test(
+        self, modules: Mapping[Stage, Module], configuration: Configuration, outputs: np.ndarray, fit: Sequence[np.ndarray]
+    ) -> np.ndarray:
+        """Predictions from outputs of the final test part; ``fit``: out-of-fold outputs that post-processing is fitted on."""
+        run = _Trial(self, modules, configuration, self.folder / "trials" / "post-test", None, self.limits)
+        try:
+            return run.post(outputs, (np.concatenate(fit), np.concatenate(self.codes())), "test")
+        except JobError as error:
+            raise ValueError(str(error)) from error
+        finally:
+            run.clean()
+
+    def tested(
+        self, modules: Mapping[Stage, Module], configuration: Configuration, outputs_of_folds: Sequence[np.ndarray], *, name: str = ""
+    ) -> Held | None:
+        """Fit on all rows of the search and predict the final test part; None where the task has none."""
+        run = _Trial(self, modules, configuration, self.folder / "trials" / f"test{name}", None, self.limits)
+        nothing = np.empty(0)
         try:
             loaded = self.data.load(run.program, modules[Stage.PREPARATION].source)
             fold = self.data.test_fold(loaded)
@@ -183,12 +237,22 @@ class Evaluator:
             outputs = run.outputs(loaded, fold, "test")
             codes = np.concatenate([f.codes for f in self.data.folds(loaded)])
             predictions = run.post(outputs, (np.concatenate(outputs_of_folds), codes), "test")
-            score = self.setting.metric(fold.codes, predictions)
-            return Evaluation(score, (score,), seconds=time.perf_counter() - started, fit_seconds=run.fit_seconds)
+            return Held(fold.codes, outputs, predictions)
         except (LoadError, JobError, ValueError) as error:
-            return Evaluation(None, (), getattr(error, "status", "failed"), str(error), time.perf_counter() - started)
+            return Held(nothing, nothing, nothing, str(error))
         finally:
             run.clean()
+
+    def bootstrap_error(self, codes: np.ndarray, predictions: np.ndarray, draws: int = 100) -> float | None:
+        """Standard error of a score by drawing its rows again; None where the metric cannot be had that often."""
+        if len(codes) < 2 or not self.setting.metric.cheap:
+            return None
+        random = np.random.default_rng([self.setting.seed, 5])
+        try:
+            found = [self.setting.metric(codes[p], predictions[p]) for p in random.integers(len(codes), size=(draws, len(codes)))]
+        except ValueError:
+            return None
+        return float(np.std(found, ddof=1))
 
 
 class _Trial:
@@ -249,14 +313,18 @@ class _Trial:
             raise ValueError(f"{name}: outputs hold missing or infinite values")
         return outputs
 
-    def scores(self, folds: list[Fold], outputs: list[np.ndarray]) -> list[float]:
-        """Post-process and score each fold; what post-processing fits is fitted on the other folds (see `cross_fit`)."""
+    def scores(self, folds: list[Fold], predictions: list[np.ndarray]) -> list[float]:
+        """The score of each fold."""
         metric = self.owner.setting.metric
+        return [metric(f.codes, p) for f, p in zip(folds, predictions, strict=True)]
+
+    def predictions(self, folds: list[Fold], outputs: list[np.ndarray]) -> list[np.ndarray]:
+        """Post-process each fold; what post-processing fits is fitted on the other folds (see `cross_fit`)."""
         codes = [f.codes for f in folds]
         if not self.fits_post:
             whole = self.post(np.concatenate(outputs), None, "post")
             cuts = np.cumsum([len(o) for o in outputs])[:-1]
-            return [metric(c, p) for c, p in zip(codes, np.split(whole, cuts), strict=True)]
+            return list(np.split(whole, cuts))
         if len(folds) == 1:
             halves = [np.arange(start, len(codes[0]), 2) for start in (0, 1)]
             pieces = [
@@ -264,13 +332,13 @@ class _Trial:
                 for i, (h, o) in enumerate(zip(halves, halves[::-1], strict=True))
             ]
             order = np.argsort(np.concatenate(halves), kind="stable")
-            return [metric(codes[0], np.concatenate(pieces)[order])]
-        scores = []
+            return [np.concatenate(pieces)[order]]
+        found = []
         for i in range(len(folds)):
             others = [j for j in range(len(folds)) if j != i]
             fitted_on = np.concatenate([outputs[j] for j in others]), np.concatenate([codes[j] for j in others])
-            scores.append(metric(codes[i], self.post(outputs[i], fitted_on, f"post {i}")))
-        return scores
+            found.append(self.post(outputs[i], fitted_on, f"post {i}"))
+        return found
 
     def post(self, outputs: np.ndarray, fitted_on: tuple[np.ndarray, np.ndarray] | None, name: str) -> np.ndarray:
         """Predictions in the form that the metric takes."""
