@@ -96,7 +96,7 @@ def reason_of(message: str) -> str:
 
 def static_failures(source: str, required: tuple[str, ...], candidate: Candidate | None = None) -> list[Failure]:
     """What is wrong with a text that can be seen without running it."""
-    parameters = candidate.hyperparameters if candidate is not None else ()
+    parameters = candidate.own if candidate is not None else ()
     return [Failure(*found) for found in findings(Code(source, required, parameters))]
 
 
@@ -112,10 +112,11 @@ def rule_sentences(domain: DomainFamily, stage: str) -> list[tuple[str, str]]:
 def settings_of(candidate: Candidate) -> list[dict[str, Any]]:
     """The settings at which a module is verified: the default first, then each range's low end and high end, and its
     middle unless the default lies inside. Numbers move together; each choice of a categorical appears at least once.
+    Hyperparameters of training are not the module's and take no part.
     """
-    defaults = candidate.defaults()
+    defaults = {h.name: h.default for h in candidate.own}
     settings: list[dict[str, Value]] = [defaults]
-    ends = {h.name: marks(h) for h in candidate.hyperparameters}
+    ends = {h.name: marks(h) for h in candidate.own}
     width = max((len(e) for e in ends.values()), default=0)
     for i in range(width):
         settings.append({name: values[i % len(values)] for name, values in ends.items()})
@@ -171,6 +172,7 @@ class Verifier:
             "source": module.source,
             "name": f"{module.stage}: {module.candidate}",
             "settings": settings_of(candidate),
+            "network": candidate.network,
             "facts": self.facts if on_files else self._synthetic_facts(),
             "synthetic": [] if on_files else list(self.synthetic),
         }
@@ -224,7 +226,7 @@ class Verifier:
 def fingerprint(payload: Mapping[str, Any]) -> str:
     """A digest of a module, its tests and the packages that they run on."""
     tests = [p.read_bytes() for p in sorted(Path(__file__).parent.glob("domains/*/*.py"))]
-    packages = ("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "catboost", "torch")
+    packages = ("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "catboost", "torch", "transformers")
     versions = [sys.version]
     for name in packages:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

@@ -91,8 +91,9 @@ class NetworkEstimator:
         batch, halved = min(self.training.batch_size, max(1, len(targets))), 0
         while True:
             network = self.new_network()
-            if hasattr(network, "fit_vocabulary"):
-                network.fit_vocabulary(X)
+            fit_vocabulary: Callable[[Any], Any] | None = getattr(network, "fit_vocabulary", None)
+            if fit_vocabulary is not None:
+                fit_vocabulary(X)
             inputs = inputs_of(network, X)
             try:
                 done = run_training(self, network, inputs, targets, batch, 2**halved)

@@ -76,8 +76,9 @@ class DivergedError(ArithmeticError):
 
 def inputs_of(network: nn.Module, X: Any) -> Any:
     """What the network is called with: its own encoding of texts, or images as a tensor."""
-    if hasattr(network, "encode"):
-        return dict(network.encode(X))
+    encode: Callable[[Any], Any] | None = getattr(network, "encode", None)
+    if encode is not None:
+        return dict(encode(X))
     return torch.from_numpy(np.ascontiguousarray(X, dtype=np.float32))
 
 

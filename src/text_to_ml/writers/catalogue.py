@@ -68,4 +68,5 @@ class CatalogueWriter:
     def module(self, task: Task, candidate: Candidate) -> Module:
         """The module of a candidate, its name with or without the prefix of the reserve."""
         own = replace(candidate, name=candidate.name.removeprefix(PREFIX))
-        return Module(candidate.stage, candidate.name, formatted(self._catalogue(task).write(task, own)), NAME)
+        source = formatted(self._catalogue(task).write(task, own))
+        return Module(candidate.stage, candidate.name, source, NAME, candidate.network)
