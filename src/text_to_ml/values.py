@@ -78,7 +78,8 @@ class Column:
     """The profile of one column.
 
     ``kind``: number, integer, boolean, category, text, date, identifier, constant, empty.
-    ``examples`` are a few distinct values as text; with `--share names` they never leave the machine.
+    ``examples`` are a few distinct values as text; with `--share names` they never leave the machine. ``words``: of a text or a
+    category on average.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Column:
     low: float | None = None
     high: float | None = None
     examples: tuple[str, ...] = ()
+    words: float = 0.0
 
 
 @dataclass(frozen=True)

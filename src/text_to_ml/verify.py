@@ -214,7 +214,18 @@ class Verifier:
 
     def _synthetic_facts(self) -> dict[str, Any]:
         """The facts that synthetic data is made from: nothing of the files."""
-        kept = ("kind", "form", "classes", "low", "high", "non_negative", "most_features")
+        kept = (
+            "kind",
+            "form",
+            "classes",
+            "low",
+            "high",
+            "non_negative",
+            "most_features",
+            "most_texts",
+            "texts",
+            "options",
+        )
         return {k: self.facts[k] for k in kept if k in self.facts}
 
     def _broken(self, result: ExecutionResult) -> TestReport:

@@ -59,11 +59,13 @@ class Labelled:
 
 
 def normalise(samples: pd.DataFrame) -> pd.DataFrame:
-    """Give columns of mixed Python objects one type: text, with missing values kept."""
+    """Give columns of mixed Python objects one type: text, with missing values kept; columns of bytes stay as they are."""
     changed = {}
     for position, dtype in enumerate(samples.dtypes):
         if dtype.kind == "O" and str(dtype) == "object":
             column = samples.iloc[:, position]
+            if any(isinstance(value, bytes) for value in column):
+                continue
             changed[samples.columns[position]] = column.map(str, na_action="ignore").astype("str")
     return samples.assign(**changed) if changed else samples
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from text_to_ml.errors import DataError, OptionError, TaskError, did_you_mean
 from text_to_ml.metrics import check_fits, default_metric, find_metric, get_metric, load_metric
+from text_to_ml.task.choices import option_columns
 from text_to_ml.task.files import Found, find_files
 from text_to_ml.task.targets import find_targets
 from text_to_ml.values import Category, Column, Description, Domain, Form, Task
@@ -26,9 +27,9 @@ MAX_CLASSES = 1000
 def understand(description: Description, workspace: Path) -> Task:
     """The task as it is understood; raises DataError, TaskError or AmbiguousTaskError with the cure."""
     domain = domain_of(description, workspace)
-    if domain is not Domain.TABULAR:
+    if domain is Domain.VISION:
         raise OptionError(
-            f"{description.name}: is a {domain} task; tables are supported so far. If it is a table, say 'domain: tabular' "
+            f"{description.name}: is a {domain} task; tables and texts are supported so far. If it is a table, say 'domain: tabular' "
             "in the front matter."
         )
     found = find_files(description, workspace)
@@ -58,6 +59,9 @@ def understand(description: Description, workspace: Path) -> Task:
         rare = [str(c) for c in counts[counts < 2].index]
         if rare:
             notes.append(f"classes with a single row: {', '.join(rare[:8])}; they cannot be both learnt and scored.")
+    options_there = option_columns((c for c in found.tables[0].columns if c.name not in targets), classes)
+    if domain is Domain.TEXT and options_there:
+        notes.append(f"multiple choice: {', '.join(options_there)} hold the texts of the classes.")
     if time is None and re.search(r"chronolog|in time order|future", text, re.I):
         dates = [c.name for c in found.tables[0].columns if c.kind == "date"]
         if len(dates) == 1:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from text_to_ml.domains.tabular.checks import as_text, in_entities
+from text_to_ml.domains.shared.checks import as_text, in_entities
 from text_to_ml.plan import Plan
 from text_to_ml.program import to_json
 from text_to_ml.task.reading import read_table

@@ -1,4 +1,4 @@
-"""Post-processing candidates of tables, by the form that the metric scores."""
+"""Post-processing candidates, by the form that the metric scores."""
 
 from __future__ import annotations
 
