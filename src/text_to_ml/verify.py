@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from text_to_ml.domains.base import SYNTHETIC, DomainFamily
+from text_to_ml.domains.base import NETWORK, SYNTHETIC, DomainFamily
 from text_to_ml.program import Candidate, Hyperparameter, Module, Stage, Value
 from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Sandbox
 from text_to_ml.sandbox.environment import imports_of
@@ -101,9 +101,10 @@ def static_failures(source: str, required: tuple[str, ...], candidate: Candidate
 
 
 def rule_sentences(domain: DomainFamily, stage: str) -> list[tuple[str, str]]:
-    """(name, sentence) of every rule that a module of this stage must keep (`SYNTHETIC`: a program for synthetic data),
-    in the order in which they are checked; for the prompt."""
-    required = domain.synthetic_required if stage == SYNTHETIC else domain.required[Stage(stage)]
+    """(name, sentence) of every rule that a module of this stage must keep (`SYNTHETIC`: a program for synthetic data,
+    `NETWORK`: a model that is a network), in the order in which they are checked; for the prompt."""
+    place = Stage.MODELING if stage == NETWORK else stage
+    required = domain.synthetic_required if place == SYNTHETIC else domain.required[Stage(place)]
     skipped = "hyperparameters_are_arguments" if stage == SYNTHETIC else ""
     static = [(r.name, r.text(required)) for r in STATIC_RULES if r.name != skipped]
     return [*static, (END_RULE, END_SENTENCE), *((r.name, r.sentence) for r in domain.rules(stage))]
@@ -168,11 +169,10 @@ class Verifier:
             return TestReport(False, tuple(failures))
         on_files = module.stage is Stage.PREPARATION
         payload = {
-            "stage": str(module.stage),
+            "stage": NETWORK if candidate.network else str(module.stage),
             "source": module.source,
             "name": f"{module.stage}: {module.candidate}",
             "settings": settings_of(candidate),
-            "network": candidate.network,
             "facts": self.facts if on_files else self._synthetic_facts(),
             "synthetic": [] if on_files else list(self.synthetic),
         }
@@ -237,7 +237,18 @@ class Verifier:
 def fingerprint(payload: Mapping[str, Any]) -> str:
     """A digest of a module, its tests and the packages that they run on."""
     tests = [p.read_bytes() for p in sorted(Path(__file__).parent.glob("domains/*/*.py"))]
-    packages = ("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "catboost", "torch", "transformers")
+    packages = (
+        "numpy",
+        "pandas",
+        "scipy",
+        "scikit-learn",
+        "lightgbm",
+        "xgboost-cpu",
+        "xgboost",
+        "catboost",
+        "torch",
+        "transformers",
+    )
     versions = [sys.version]
     for name in packages:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

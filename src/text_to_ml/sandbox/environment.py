@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from text_to_ml import pretrained
 from text_to_ml.syntax import parse
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -102,6 +103,7 @@ def variables(home: str) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
         **dict.fromkeys(ONE, "1"),
+        **pretrained.environment(),
         **{key: os.environ[key] for key in KEPT if key in os.environ},
     }
     if str(PACKAGE.parent) not in (*site.getsitepackages(), site.getusersitepackages()):

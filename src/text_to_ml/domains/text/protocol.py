@@ -9,6 +9,7 @@ from __future__ import annotations
 from text_to_ml.domains.shared import modeling_rules as models
 from text_to_ml.domains.shared.cases import ModelingCase
 from text_to_ml.domains.shared.checks import check_outputs
+from text_to_ml.domains.shared.network_rules import TEXT_RULES as NETWORK_RULES
 from text_to_ml.domains.shared.post_processing_rules import RULES as POST_PROCESSING_RULES
 from text_to_ml.domains.text.preparation_rules import RULES as PREPARATION_RULES
 from text_to_ml.runtime.rules import Rule, rule
@@ -44,4 +45,4 @@ def model_takes_texts_never_seen(c: ModelingCase) -> None:
     check_outputs(c, outputs, len(c.far_X), c.data.y, " on texts never seen")
 
 
-RULES += [models.model_takes_several_targets_where_it_says_so, *POST_PROCESSING_RULES]
+RULES += [models.model_takes_several_targets_where_it_says_so, *POST_PROCESSING_RULES, *NETWORK_RULES]

@@ -5,7 +5,8 @@ The first two are the baselines.
 
 from __future__ import annotations
 
-from text_to_ml.domains.shared.catalogue.portfolio import Entry, configurations, usual_post
+from text_to_ml.domains.shared.catalogue.portfolio import Entry, configurations, usual_post, woven
+from text_to_ml.domains.text.catalogue import networks
 from text_to_ml.program import Configuration, SearchSpace, Stage
 from text_to_ml.task.choices import options_of
 from text_to_ml.values import Task
@@ -74,5 +75,5 @@ def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
     usual = usual_post(posts)
     order = CHOICE if options_of(task) else REGRESSION if task.category.is_regression else CLASSIFICATION
     baselines: tuple[Entry, ...] = (("raw", "constant", {}), ("raw", "default_linear", {}))
-    entries = [*((e, posts[0]) for e in baselines), *((e, usual) for e in order)]
+    entries = [*((e, posts[0]) for e in baselines), *((e, usual) for e in woven(order, networks.ENTRIES))]
     return configurations(space, entries)
