@@ -107,6 +107,10 @@ FINE_TUNING = ("batch_size", "learning_rate", "weight_decay", "momentum", "optim
 """Hyperparameters of training (paper, Table 5)."""
 
 
+LARGEST_BUDGET = 30
+"""Epochs of a network that is trained to the end (paper, section 6)."""
+
+
 def fine_tuning(
     learning_rate: float = 1e-3, batch_size: int = 32, weight_decay: float = 1e-2, optimizer: str = "AdamW"
 ) -> tuple[Hyperparameter, ...]:

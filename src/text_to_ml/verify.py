@@ -173,7 +173,7 @@ class Verifier:
             "source": module.source,
             "name": f"{module.stage}: {module.candidate}",
             "settings": settings_of(candidate),
-            "facts": self.facts if on_files else self._synthetic_facts(),
+            "facts": self.facts if on_files else self.synthetic_facts(),
             "synthetic": [] if on_files else list(self.synthetic),
         }
         mark = None if self.passes is None or on_files else self.passes / fingerprint(payload)
@@ -195,7 +195,7 @@ class Verifier:
         payload = {"stage": SYNTHETIC, "source": source, "name": SYNTHETIC, "settings": settings}
         digest = hashlib.sha256(source.encode()).hexdigest()[:8]
         limits = replace(self.limits, wall_seconds=min(20.0, self.limits.wall_seconds))
-        return self._run({**payload, "facts": self._synthetic_facts()}, f"{SYNTHETIC}-{digest}", limits)
+        return self._run({**payload, "facts": self.synthetic_facts()}, f"{SYNTHETIC}-{digest}", limits)
 
     def _run(self, payload: dict[str, Any], name: str, limits: Limits) -> TestReport:
         scratch = self.folder / name
@@ -212,7 +212,7 @@ class Verifier:
         used = str(result.value.get("synthetic", ""))
         return TestReport(not broken, tuple(broken), len(outcomes), result.seconds, slowest, used)
 
-    def _synthetic_facts(self) -> dict[str, Any]:
+    def synthetic_facts(self) -> dict[str, Any]:
         """The facts that synthetic data is made from: nothing of the files."""
         kept = (
             "kind",

@@ -63,6 +63,11 @@ def names_of(paths: Sequence[Path]) -> list[str]:
     return real + [name for name in others if not covered(Path(name), [*real, *python_folders(), "/usr"])]
 
 
+def graphics() -> list[str]:
+    """Device files of NVIDIA cards; opened to jobs in a fresh interpreter."""
+    return sorted(str(path) for path in Path("/dev").glob("nvidia*"))
+
+
 def covered(path: Path, folders: list[str]) -> bool:
     """True where a path is one of the folders or below one."""
     return any(path == Path(f) or path.is_relative_to(f) for f in folders)

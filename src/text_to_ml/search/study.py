@@ -11,15 +11,17 @@ from __future__ import annotations
 import statistics
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Module, SearchSpace, Stage
 from text_to_ml.sandbox.base import Limits
 from text_to_ml.search.evaluation import EARLY, Evaluator
 from text_to_ml.search.space import searched
 from text_to_ml.search.strategies import Observation, Proposal, Strategy
+from text_to_ml.search.training import with_training
 
 FINALISTS = 5
 
@@ -40,6 +42,7 @@ class Trial:
     fit_seconds: float = 0.0
     cost: float = 1.0
     rescored: tuple[float, ...] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def mean_score(self) -> float | None:
@@ -68,6 +71,8 @@ class Study:
     deliver   (candidate) → verified module, or None when the candidate was dropped; called once per candidate, in a pool of
               ``deliveries`` threads; all modeling candidates at the start where ``prefetch`` is set (Algorithm 2, lines 3 to 5)
     locked    (stage, candidate) pairs: where a stage has any, only these are searched
+    screen    given the networks and `deliver`, names those to drop before any is trained, with reasons; at once with other trials
+              where ``race`` is set, before all of them otherwise
     race      stop a trial after two folds that are clearly worse than the best program's (then the trials that are run
               depend on timing; so only where a time limit makes them do so anyway)
     record    called with every ended trial, in the thread that ran it
@@ -84,6 +89,7 @@ class Study:
     deliveries: int = 2
     prefetch: bool = False
     locked: frozenset[tuple[Stage, str]] = frozenset()
+    screen: Callable[[Sequence[Candidate], Callable[[Candidate], Module | None]], Mapping[str, str]] | None = None
     limits: Limits = field(default_factory=Limits)
     trials: dict[int, Trial] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -93,6 +99,10 @@ class Study:
         self._next = 0
         self._modules: dict[tuple[Stage, str], Future[Module | None]] = {}
         self._pool = ThreadPoolExecutor(self.deliveries, thread_name_prefix="module")
+        self._networks = [c for c in searched(self.space, Stage.MODELING) if c.network] if self.screen else []
+        self._screened: Future[Mapping[str, str]] = Future()
+        if not self._networks:
+            self._screened.set_result({})
 
     # ------------------------------------------------------------------------------------------------ the loop
 
@@ -102,6 +112,11 @@ class Study:
         timer.start()
         if self.prefetch:
             self._fetch()
+        if self._networks:
+            screening = threading.Thread(target=self._screen, daemon=True)
+            screening.start()
+            if not self.race:
+                screening.join()
         with ThreadPoolExecutor(self.workers, thread_name_prefix="trial") as pool:
             done = wait([pool.submit(self._work, budget) for _ in range(self.workers)]).done
         self.stop.set()
@@ -125,6 +140,19 @@ class Study:
                     self._wanted(stage, choice.candidate)
         for candidate in searched(space, Stage.MODELING):
             self._wanted(Stage.MODELING, candidate.name)
+
+    def _screen(self) -> None:
+        """Have the networks screened; a locked one stays."""
+        assert self.screen is not None
+        locked = {name for stage, name in self.locked if stage is Stage.MODELING}
+        try:
+            dropped = self.screen(self._networks, lambda c: self._wanted(c.stage, c.name).result())
+            self._screened.set_result({name: why for name, why in dropped.items() if name not in locked})
+        except CancelledError:
+            self._screened.set_result({})
+        except BaseException as error:
+            self._screened.set_exception(error)
+            self.stop.set()
 
     def _watch(self, budget: Budget) -> None:
         while not self.stop.wait(0.1):
@@ -179,7 +207,9 @@ class Study:
         if modules is None:
             if self.stop.is_set():
                 return replace(base, state="stopped")
-            return replace(base, error="a module of it was dropped", seconds=time.perf_counter() - started)
+            model = proposal.configuration.choices[Stage.MODELING].candidate
+            why = self.dropped().get(model, "a module of it was dropped")
+            return replace(base, error=why, seconds=time.perf_counter() - started)
         best = self.ranked()[:1] if self.race else []
         result = self.evaluator.evaluate(
             modules,
@@ -190,18 +220,24 @@ class Study:
             rival=best[0].folds if best else (),
         )
         early = result.status == EARLY
+        configuration = with_training(proposal.configuration, result.learnt)
         if result.score is None and self.stop.is_set() and not early:
             return replace(base, state="stopped")
         state = EARLY if early else "finished" if result.score is not None else "failed"
         cost = proposal.budget * (2 / len(best[0].folds) if early else 1.0)
         return Trial(
-            number, proposal.configuration, proposal.origin, state, result.score, result.folds, result.error,
-            result.seconds, result.fit_seconds, cost,
+            number, configuration, proposal.origin, state, result.score, result.folds, result.error,
+            result.seconds, result.fit_seconds, cost, training=result.training,
         )  # fmt: skip
 
     def modules(self, configuration: Configuration, *, patient: bool = False) -> dict[Stage, Module] | None:
         """The verified modules of a configuration, generated when first wanted, at the same time (Algorithm 2, lines 11-15);
         None where one was dropped, or (unless ``patient``) where the search ends before it is there."""
+        model = configuration.choices[Stage.MODELING].candidate
+        if any(c.name == model for c in self._networks) and (
+            not self._await_screening(patient) or model in self.dropped()
+        ):
+            return None
         futures = {stage: self._wanted(stage, configuration.choices[stage].candidate) for stage in STAGES}
         found = {}
         for stage, future in futures.items():
@@ -212,6 +248,17 @@ class Study:
                 return None
             found[stage] = module
         return found
+
+    def _await_screening(self, patient: bool) -> bool:
+        """Wait until the networks are screened; False where the search ends before."""
+        while not self._screened.done() and (patient or not self.stop.is_set()):
+            wait([self._screened], timeout=0.2)
+        return self._screened.done()
+
+    def dropped(self) -> Mapping[str, str]:
+        """Networks that zero-cost proxies dropped, with reasons."""
+        done = self._screened.done() and self._screened.exception() is None
+        return self._screened.result() if done else {}
 
     def _wanted(self, stage: Stage, name: str) -> Future[Module | None]:
         with self._lock:
@@ -225,6 +272,7 @@ class Study:
         with self._lock:
             ended = [(key, f) for key, f in self._modules.items() if f.done() and not f.cancelled()]
         dropped = {key for key, future in ended if future.exception() is None and future.result() is None}
+        dropped |= {(Stage.MODELING, name) for name in self.dropped()}
         locked = self.locked - dropped
         if not dropped and not locked:
             return self.space
