@@ -87,6 +87,10 @@ class Progress:
             return self._llm(event.kind, data)
         if event.kind == "attempt":
             return self._attempt(data)
+        if event.kind == "left_out":
+            return f"left out {', '.join(data['names'])}: {data['reason']}"
+        if event.kind == "proxies":
+            return f"zero-cost proxies keep {', '.join(data['kept'])}; dropped: {', '.join(data['dropped'])}"
         if event.kind == "fallback":
             return f"the built-in writer steps in for the {data['what']}: {data['reason']}"
         if event.kind == "module":
@@ -95,6 +99,9 @@ class Progress:
             return self._trial(data)
         if event.kind == "finalist":
             return f"finalist {data['number']}: {number(data['score'])}, fresh folds {mean(data['rescored'])}"
+        if event.kind == "ensemble":
+            verdict = "is better than one program" if data["used"] else f"not used: {data['reason']}"
+            return f"ensemble of {len(data['members'])}: {number(data['score'])}, {verdict}"
         if event.kind == "refused":
             return f"trial {data['trial']} was not handed over: {data['reason']}"
         if event.kind == "handed_over":

@@ -33,7 +33,8 @@ def rescored(study: Study, budget: Budget, more: Sequence[Trial] = (), finalists
     with ThreadPoolExecutor(study.workers, thread_name_prefix="finalist") as pool, Watch(study.stop, over) as cancel:
 
         def again(trial: Trial) -> Trial:
-            if trial.rescored or cancel.is_set() or budget.left() < RERUN * trial.full_seconds:
+            known = trial.rescored and (not study.ensemble or study.evaluator.kept(f"again-{trial.number}") is not None)
+            if known or cancel.is_set() or budget.left() < RERUN * trial.full_seconds:
                 return trial
             modules = study.modules(trial.configuration, patient=True)
             assert modules is not None

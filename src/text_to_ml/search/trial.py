@@ -5,8 +5,9 @@ from __future__ import annotations
 import statistics
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from text_to_ml.program import Configuration
 
@@ -34,6 +35,7 @@ class Trial:
     budget: float = 1.0
     blocks: tuple[float, ...] = ()
     rescored_blocks: tuple[float, ...] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def full(self) -> bool:
