@@ -105,7 +105,8 @@ class Progress:
         if event.kind == "refused":
             return f"trial {data['trial']} was not handed over: {data['reason']}"
         if event.kind == "handed_over":
-            return f"handed over trial {data['trial']}: validation {number(data['validation'])}, test {number(data['test'])}"
+            what = "an ensemble" if data.get("ensemble") else f"trial {data['trial']}"
+            return f"handed over {what}: validation {number(data['validation'])}, test {number(data['test'])}"
         return ""
 
     def _llm(self, kind: str, data: Any) -> str:

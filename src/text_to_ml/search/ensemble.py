@@ -91,7 +91,7 @@ def greedy(
         place = int(np.argmin(losses))
         taken.append(options[place])
         sums = [s + a for s, a in zip(sums, library[options[place]], strict=True)]
-        if losses[place] < best - 1e-12 * abs(best):
+        if losses[place] < best - 1e-6 * abs(best):
             best, length = losses[place], step + 1
     return {name: taken[:length].count(name) for name in dict.fromkeys(taken[:length])}
 
