@@ -311,6 +311,7 @@ def affordable(
     """Epochs that fit into ``seconds``: whole ones, or a part of one; measured by a few steps of a copy of the network."""
     place = device()
     lesson = Lesson(copy.deepcopy(network).to(place).train(), own.kind, own.training, own.seed, 1)
+    optimizer = lesson.configure_optimizers()["optimizer"]
     spent: list[float] = []
     kind = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(str(precision))
     for number, (inputs, targets) in enumerate(batches):
@@ -318,11 +319,13 @@ def affordable(
         with torch.autocast(place.type, kind) if kind else contextlib.nullcontext():
             loss = lesson.loss((to(place, inputs), targets.to(place)))
         loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
         float(loss)
         spent.append(time.monotonic() - began)
-        if number == 3 or sum(spent) > 0.2 * seconds:
+        if number == 5 or sum(spent) > 0.15 * seconds:
             break
-    step = min(spent[1:] or spent) * 1.25  # the optimiser's part
+    step = sum(spent[1:] or spent) / len(spent[1:] or spent)
     found = 0.85 * (seconds - sum(spent)) / (step * (len(batches) + 0.7 * checks))
     return float(max(1, math.floor(found))) if found >= 1 else max(math.floor(found * 100) / 100, 0.01)
 
