@@ -68,7 +68,7 @@ def run(
     share: Share = None,
     prompts: Annotated[Path | None, typer.Option(help="Folder whose files replace prompts.")] = None,
     record: Record = None,
-    strategy: Annotated[str | None, typer.Option(help="How to search: random.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="How to search: bohb (default), hyperband, tpe, random.")] = None,
     workers: Annotated[int | None, typer.Option(help="Trials at once (default: the cores).")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of splits and search (default: 0).")] = None,
     no_sandbox: Annotated[bool, typer.Option("--no-sandbox", help="Run generated code without isolation.")] = False,

@@ -140,6 +140,8 @@ class Progress:
             self.failed += data["state"] == "failed"
             reason = data["error"].splitlines()[0] if data["error"] else data["state"]
             return f"{data['number']:>4}  {'—':>9}  {reason}: {label}"
+        if data.get("budget", 1.0) < 1.0:
+            return f"{data['number']:>4}  {number(data['score']):>9}  {label} (at {data['budget']:.2g} of a full evaluation)"
         sign = 1.0 if self.minimize else -1.0
         better = self.best is None or sign * data["score"] < sign * self.best["score"]
         if better:

@@ -117,9 +117,9 @@ class Run:
 
     @cached_property
     def leaderboard(self) -> list[Trial]:
-        """Finished trials, best first: finalists by all their scores, then the others."""
+        """Finished trials at full budget, best first: finalists by all their scores, then the others."""
         sign = 1.0 if self.direction == "minimize" else -1.0
-        finished = [t for t in self.records if t.state == "finished" and t.mean_score is not None]
+        finished = [t for t in self.records if t.full and t.mean_score is not None]
         chosen = self.last("handed_over").get("trial")
         return sorted(
             finished, key=lambda t: (t.number != chosen, not t.rescored, sign * (t.mean_score or 0.0), t.number)
@@ -148,7 +148,7 @@ class Run:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """One row per trial: number, origin, state, score, seconds, the candidates, and a column per hyperparameter."""
+        """One row per trial: number, origin, state, score, seconds, budget, the candidates, and a column per hyperparameter."""
         import pandas as pd
 
         rows = []
@@ -160,6 +160,7 @@ class Run:
                 "score": trial.score,
                 "seconds": trial.seconds,
                 "fit_seconds": trial.fit_seconds,
+                "budget": trial.budget,
                 "cost": trial.cost,
                 "error": trial.error,
             }

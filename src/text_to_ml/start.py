@@ -49,7 +49,7 @@ class Options:
     model: str = BUILTIN
     seconds: float | None = DEFAULT_SECONDS
     evaluations: int | None = None
-    strategy: str = "random"
+    strategy: str = "bohb"
     workers: int = 2
     seed: int = 0
     share: str = "summary"

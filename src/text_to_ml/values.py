@@ -129,7 +129,7 @@ class Task:
 
     workspace  the folder of the task's files
     targets    names of the target columns
-    classes    the user's labels in class order (binary: the positive class last); empty for regression
+    classes    the user's labels in class order (binary: the positive class last); empty for numbers and texts
     metric     name in the registry of `text_to_ml.metrics`; ``metric_options`` are its keyword arguments
     entity     the column that names the entity where a table holds several rows for one; else None
     ids        columns that identify a row and carry no meaning (kept for the predictions file, never a feature)

@@ -100,14 +100,15 @@ def static_failures(source: str, required: tuple[str, ...], candidate: Candidate
     return [Failure(*found) for found in findings(Code(source, required, parameters))]
 
 
-def rule_sentences(domain: DomainFamily, stage: str) -> list[tuple[str, str]]:
+def rule_sentences(domain: DomainFamily, stage: str, kind: str = "") -> list[tuple[str, str]]:
     """(name, sentence) of every rule that a module of this stage must keep (`SYNTHETIC`: a program for synthetic data,
-    `NETWORK`: a model that is a network), in the order in which they are checked; for the prompt."""
+    `NETWORK`: a model that is a network), in the order in which they are checked; for the prompt. ``kind``: of the task;
+    "" gives the rules of all kinds."""
     place = Stage.MODELING if stage == NETWORK else stage
     required = domain.synthetic_required if place == SYNTHETIC else domain.required[Stage(place)]
     skipped = "hyperparameters_are_arguments" if stage == SYNTHETIC else ""
     static = [(r.name, r.text(required)) for r in STATIC_RULES if r.name != skipped]
-    return [*static, (END_RULE, END_SENTENCE), *((r.name, r.sentence) for r in domain.rules(stage))]
+    return [*static, (END_RULE, END_SENTENCE), *((r.name, r.sentence) for r in domain.rules(stage) if r.applies(kind))]
 
 
 def settings_of(candidate: Candidate) -> list[dict[str, Any]]:

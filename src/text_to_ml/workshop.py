@@ -28,13 +28,15 @@ from text_to_ml.plan import Plan, plan_from_json
 from text_to_ml.program import SearchSpace, space_from_json, to_json
 from text_to_ml.prompts import Prompts
 from text_to_ml.run import TRIALS, trials_of
+from text_to_ml.runtime.split import Split
 from text_to_ml.sandbox import open_sandbox
 from text_to_ml.sandbox.base import Limits
 from text_to_ml.search.data import DataStore
 from text_to_ml.search.evaluation import Evaluator
+from text_to_ml.search.fidelity import Fidelity, fidelity
 from text_to_ml.search.scoring import SandboxedScore
 from text_to_ml.search.screening import Screening
-from text_to_ml.search.strategies import get_strategy
+from text_to_ml.search.strategies import LAG, Settings, get_strategy
 from text_to_ml.search.study import Budget, Study, Trial
 from text_to_ml.start import BUILTIN, Options, metric_of, split_of
 from text_to_ml.store import RunFolder
@@ -130,7 +132,7 @@ class Workshop:
             self.llm,
             Prompts(None if folder is None else Path(folder)),
             self.domain,
-            lambda stage: rule_sentences(self.domain, stage),
+            lambda stage: rule_sentences(self.domain, stage, self.domain.kind(self.task)),
             share=self.options.share,
             most=self.options.candidates,
             threads=self.setting.threads,
@@ -282,9 +284,11 @@ class Workshop:
     def study(self, space: SearchSpace, generator: Generator, locked: frozenset[Any], verifier: Verifier) -> Study:
         """The search over the space, with the trials of an interrupted run."""
         deep.expect(space, self.box)
+        options, budgets = self.options, fidelity_of(self.task, self.setting.split)
+        settings = Settings(options.seed, budgets.budgets(), max(LAG, 2 * options.workers), options.seconds is not None)
         return Study(
             space,
-            get_strategy(self.options.strategy, self.options.seed),
+            get_strategy(options.strategy, options.seed, settings),
             self.evaluator,
             deliver=generator,
             record=self._record,
@@ -296,12 +300,23 @@ class Workshop:
             locked=locked,
             screen=self.screening(verifier),
             limits=self.limits,
+            fidelity=budgets,
             trials=trials_of(self.store.events(*TRIALS)),
             stop=self.stop,
         )
 
     def _record(self, trial: Trial) -> None:
         self.store.append("trial", asdict(trial))
+
+
+def fidelity_of(task: Task, split: Split) -> Fidelity:
+    """What budgets mean for a task: by its folds and the rows that each trains on."""
+    files = {t.role for t in task.tables}
+    folds = 1 if "validation" in files else split.folds
+    rows = task.rows * (1.0 - split.test_fraction)
+    if "validation" not in files:
+        rows *= 1.0 - (1 / folds if folds > 1 else split.validation_fraction)
+    return fidelity(folds, int(rows), len(task.classes))
 
 
 def trial_seconds(seconds: float | None) -> float:

@@ -42,13 +42,19 @@ FILLER = [
     "not",
     "but",
 ]
-KINDS = ("binary", "several", "multilabel", "scores", "choice")
+KINDS = ("binary", "several", "multilabel", "scores", "choice", "pairs")
 
 
 def sentence(random: np.random.Generator, words: list[str], marks: int = 3, length: int = 14) -> str:
     chosen = [*random.choice(words, marks), *random.choice(FILLER, length - marks)]
     text = " ".join(chosen[i] for i in random.permutation(len(chosen)))
     return text.capitalize() + str(random.choice([".", "!", " …", ".<br />"]))
+
+
+def foreign(text: str) -> str:
+    """A text in a made-up language: its words turned round, the first one with a capital, a stop at the end."""
+    words = [w.strip(".!…<br />").lower()[::-1] + "a" for w in text.split()]
+    return " ".join(w for w in words if w != "a").capitalize() + "."
 
 
 def write_texts(folder: Path, kind: str) -> Path:
@@ -87,6 +93,10 @@ def write_texts(folder: Path, kind: str) -> Path:
         frame = pd.DataFrame({"essay": texts, "grammar": 1 + marks / 2 + random.normal(0, 0.2, rows).round(1)})
         frame["style"] = (5 - marks / 2 + random.normal(0, 0.3, rows)).round(1)
         head, output, metric = "", "Two scores: grammar, style.", "MCRMSE"
+    elif kind == "pairs":
+        texts = [sentence(random, TOPICS["nature"], 3, 7) for _ in range(rows)]
+        frame = pd.DataFrame({"source": texts, "target": [foreign(t) for t in texts]})
+        output, metric = "The column target.", "BLEU"
     else:
         letters = ["A", "B", "C", "D"]
         right = random.integers(0, 4, rows)

@@ -87,7 +87,7 @@ def fit_predict(payload: dict[str, Any]) -> dict[str, Any]:
     parts = [np.load(part, allow_pickle=False) for part in payload["parts"]]
     ready = time.perf_counter()
     for number, outputs in enumerate(workflow.fit_predict(workflow, samples, train, codes, parts)):
-        np.save(f"outputs_{number}.npy", np.asarray(outputs, dtype=float), allow_pickle=False)
+        np.save(f"outputs_{number}.npy", module.plain_array(outputs), allow_pickle=False)
     seconds = time.perf_counter() - ready
     return {"seconds": seconds, "overhead": ready - started, "training": list(getattr(module, "TRAINED", []))}
 

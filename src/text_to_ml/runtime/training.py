@@ -37,7 +37,8 @@ class Training:
 
     momentum    of SGD; the first beta of Adam and AdamW
     epochs      at most; also the length of the cosine schedule. Below 1: a part of one epoch
-    stop_after  epochs after which training stops for now (a budget); the schedule stays that of ``epochs``
+    stop_after  epochs after which training stops, the schedule stays that of ``epochs``
+    share       part of the epochs that is trained now (a budget); the rest may follow from the checkpoint
     seconds     that training may take; ``epochs`` are lowered to what fits
     resume      a checkpoint to go on from        keep  where to leave one
     """
@@ -50,6 +51,7 @@ class Training:
     scheduler: str = "cosine"
     epochs: float = EPOCHS
     stop_after: int | None = None
+    share: float = 1.0
     seconds: float | None = None
     resume: str | None = None
     keep: str | None = None
@@ -286,9 +288,10 @@ def run_training(
         steps = math.ceil(len(batches) / accumulate) * max(1, int(epochs))
         lesson = Lesson(network, own.kind, t, own.seed, steps)
         watch = Watch(t.seconds)
-        most = max(1, int(epochs))
+        most = max(1, int(min(epochs, t.stop_after or epochs)))
+        most = max(1, round(most * t.share))
         trainer = Trainer(
-            accelerator="auto", devices=1, precision=precision, max_epochs=min(most, t.stop_after or most),
+            accelerator="auto", devices=1, precision=precision, max_epochs=most,
             accumulate_grad_batches=accumulate, gradient_clip_val=1.0, callbacks=[watch], logger=False,
             enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
             deterministic="warn",

@@ -21,6 +21,7 @@ from text_to_ml.runtime import job as jobs
 from text_to_ml.runtime.workflow import Labelled, encode, join_parts, searchable, validation_folds
 from text_to_ml.sandbox.base import Job, Limits, Sandbox
 from text_to_ml.sandbox.left import read_frame
+from text_to_ml.search.fidelity import thinned
 from text_to_ml.syntax import parse
 
 
@@ -149,14 +150,14 @@ class DataStore:
         """What the split functions read of a workflow."""
         return SimpleNamespace(split=self.setting.split, kind=self.setting.kind)
 
-    def folds(self, loaded: Loaded, repeat: int = 0, fraction: float = 1.0) -> list[Fold]:
-        """The folds, written once; ``fraction`` < 1 trains on a part of each fold's training rows (nested parts)."""
+    def folds(self, loaded: Loaded, repeat: int = 0, rows: float = 1.0) -> list[Fold]:
+        """The folds, written once; ``rows`` < 1 trains on a part of each fold's training rows (nested parts)."""
         with self._lock:
-            key = (loaded.key, repeat, fraction)
+            key = (loaded.key, repeat, rows)
             if key not in self._folds:
                 pairs = validation_folds(self._workflow(), loaded.data, loaded.own, repeat)
                 self._folds[key] = [
-                    self._write(f"{loaded.key}-r{repeat}-f{fraction:.4f}-{i}", loaded, self._thin(a, fraction, i), b)
+                    self._write(f"{loaded.key}-r{repeat}-f{rows:.4f}-{i}", loaded, self._thin(loaded, a, rows, i), b)
                     for i, (a, b) in enumerate(pairs)
                 ]
             return self._folds[key]
@@ -167,12 +168,9 @@ class DataStore:
             return None
         return self._write(f"{loaded.key}-test", loaded, loaded.own, loaded.test)
 
-    def _thin(self, train: np.ndarray, fraction: float, fold: int) -> np.ndarray:
-        if fraction >= 1.0:
-            return train
-        order = np.random.default_rng([self.setting.seed, 3, fold]).permutation(len(train))
-        kept: np.ndarray = np.sort(train[order[: max(20, int(len(train) * fraction))]])
-        return kept
+    def _thin(self, loaded: Loaded, train: np.ndarray, rows: float, fold: int) -> np.ndarray:
+        strata = loaded.data.codes[train] if self.setting.kind == "classification" else None
+        return thinned(train, strata, rows, np.random.default_rng([self.setting.seed, 3, fold]))
 
     def _write(self, name: str, loaded: Loaded, train: np.ndarray, held_out: np.ndarray) -> Fold:
         folder = self.folder / "folds"

@@ -24,7 +24,8 @@ from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Sandbox
 from text_to_ml.sandbox.environment import graphics
 from text_to_ml.sandbox.left import read_array
 from text_to_ml.search.data import DataStore, Fold, Loaded, LoadError
-from text_to_ml.search.training import IMPORTS, TrainingPlan, training_limits, training_seconds
+from text_to_ml.search.fidelity import Part
+from text_to_ml.search.training import IMPORTS, TrainingPlan, training_key, training_limits, training_seconds
 from text_to_ml.syntax import load_arrays
 
 FIT = "text_to_ml.runtime.job:fit_predict"
@@ -114,27 +115,31 @@ class Evaluator:
         *,
         name: str,
         repeat: int = 0,
-        fraction: float = 1.0,
+        part: Part | None = None,
+        start: Sequence[np.ndarray] = (),
         cancel: threading.Event | None = None,
         limits: Limits | None = None,
         rival: Sequence[float] = (),
     ) -> Evaluation:
         """Cross-validate one configuration; never raises for what generated code does.
 
-        ``fraction``: the budget, a part of the training rows, or of the epochs of a network, which then goes on from where a smaller
-        budget stopped. ``rival``: fold scores of the best program so far. After two folds that are both clearly worse than the rival's,
-        the rest is not run, and the status is "stopped early".
+        ``part``: some folds and rows only; of a network, that share of the epochs instead of the rows, and it goes on from where a
+        smaller budget stopped. ``start``: outputs of the first folds, which are known already. ``rival``: fold scores of the best
+        program so far; after two folds that are both clearly worse than the rival's, the rest is not run, and the status is
+        "stopped early".
         """
         started = time.perf_counter()
         run = _Trial(self, modules, configuration, self.folder / "trials" / name, cancel, limits or self.limits)
         try:
             loaded = self.data.load(run.program, modules[Stage.PREPARATION].source)
-            network = modules[Stage.MODELING].network
-            folds = self.data.folds(loaded, repeat, 1.0 if network else fraction)
-            run.plan_training(configuration, len(folds), fraction)
-            outputs: list[np.ndarray] = []
+            network, share = modules[Stage.MODELING].network, 1.0 if part is None else part.rows
+            folds = self.data.folds(loaded, repeat, 1.0 if network else share)
+            run.plan_training(configuration, len(folds), share)
+            folds = folds if part is None else folds[: part.folds]
+            outputs = list(start[: len(folds)])
             for i, fold in enumerate(folds):
-                outputs.append(run.outputs(loaded, fold, f"fold {i}"))
+                if i >= len(outputs):
+                    outputs.append(run.outputs(loaded, fold, f"fold {i}"))
                 if i == 1 and len(folds) > 2 and len(rival) == len(folds):
                     scores = run.scores(folds[:2], outputs)
                     if hopeless(scores, rival, self.setting.metric.direction == "minimize"):
@@ -233,7 +238,7 @@ class _Trial:
 
     def plan_training(self, configuration: Configuration, folds: int, budget: float) -> None:
         """How long the network is trained, if there is one."""
-        key = f"{self.program.stem}-{configuration.key}"
+        key = training_key(self.program.stem, configuration)
         seconds = training_seconds(self.owner.seconds, folds) if self.network else None
         self.training = TrainingPlan(self.owner.folder / "checkpoints", key, seconds, budget if self.network else 1.0)
 
@@ -288,7 +293,9 @@ class _Trial:
         outputs = read_array(scratch / "outputs_0.npy")
         if outputs.ndim != 2 or len(outputs) != fold.rows:
             raise ValueError(f"{name}: outputs have shape {outputs.shape}, expected {fold.rows} rows")
-        if not np.isfinite(outputs).all():
+        if (outputs.dtype.kind == "U") != (self.owner.setting.kind == "sequence"):
+            raise ValueError(f"{name}: outputs hold {outputs.dtype}, which is not what the task asks for")
+        if outputs.dtype.kind != "U" and not np.isfinite(outputs).all():
             raise ValueError(f"{name}: outputs hold missing or infinite values")
         return outputs
 

@@ -1,35 +1,42 @@
-"""The study: ask → generate what is missing → evaluate → record, in parallel, until the budget ends (paper: Algorithm
-2).
+"""The study: ask → generate what is missing → evaluate → record, in parallel, until the budget ends (paper: Algorithm 2).
 
-Knows nothing of who writes modules: it is given a function that delivers a verified module or None. Trials are
-numbered in the order they are asked; finished trials of an interrupted run are taken from the history and not run
-again.
+Knows nothing of who writes modules: it is given a function that delivers a verified module or None. Trials are numbered in the
+order they are asked; finished trials of an interrupted run are taken from the history and not run again. Scores at lower budgets
+guide the search alone: only trials at full budget are ranked, re-scored and handed over.
 """
 
 from __future__ import annotations
 
+import math
 import statistics
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Module, SearchSpace, Stage
 from text_to_ml.sandbox.base import Limits
 from text_to_ml.search.evaluation import EARLY, Evaluator
-from text_to_ml.search.space import searched
+from text_to_ml.search.fidelity import Fidelity
+from text_to_ml.search.screening import Gate, Screen
+from text_to_ml.search.space import Place, searched
 from text_to_ml.search.strategies import Observation, Proposal, Strategy
 from text_to_ml.search.training import with_training
 
 FINALISTS = 5
+WRITERS = ("baseline", "portfolio")
+"""Origins of trials that are the writer's own choice: where one of their modules is dropped they are invalid; others are asked again."""
 
 
 @dataclass(frozen=True)
 class Trial:
     """One evaluated configuration. ``state``: finished, failed, invalid (a module could not be had), stopped early (its
-    first folds were hopeless), stopped (by the end of the search; not recorded)."""
+    first folds were hopeless), stopped (by the end of the search; not recorded). ``budget``: of a full evaluation; ``cost``: what
+    was spent, less than the budget where the trial went on from an earlier one."""
 
     number: int
     configuration: Configuration
@@ -42,7 +49,18 @@ class Trial:
     fit_seconds: float = 0.0
     cost: float = 1.0
     rescored: tuple[float, ...] = ()
+    budget: float = 1.0
     training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def full(self) -> bool:
+        """True for a score at full budget, which can be compared and handed over."""
+        return self.state == "finished" and self.budget >= 1.0
+
+    @property
+    def full_seconds(self) -> float:
+        """Seconds of the whole evaluation, that of an earlier trial included from which it went on."""
+        return self.seconds * self.budget / self.cost if 0 < self.cost < self.budget else self.seconds
 
     @property
     def mean_score(self) -> float | None:
@@ -75,6 +93,7 @@ class Study:
               where ``race`` is set, before all of them otherwise
     race      stop a trial after two folds that are clearly worse than the best program's (then the trials that are run
               depend on timing; so only where a time limit makes them do so anyway)
+    fidelity  what a budget means
     record    called with every ended trial, in the thread that ran it
     """
 
@@ -89,20 +108,21 @@ class Study:
     deliveries: int = 2
     prefetch: bool = False
     locked: frozenset[tuple[Stage, str]] = frozenset()
-    screen: Callable[[Sequence[Candidate], Callable[[Candidate], Module | None]], Mapping[str, str]] | None = None
+    screen: Screen | None = None
     limits: Limits = field(default_factory=Limits)
+    fidelity: Fidelity = field(default_factory=Fidelity)
     trials: dict[int, Trial] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self._lock = threading.Condition()
         self._next = 0
+        self._running: dict[int, Proposal] = {}
         self._modules: dict[tuple[Stage, str], Future[Module | None]] = {}
         self._pool = ThreadPoolExecutor(self.deliveries, thread_name_prefix="module")
-        self._networks = [c for c in searched(self.space, Stage.MODELING) if c.network] if self.screen else []
-        self._screened: Future[Mapping[str, str]] = Future()
-        if not self._networks:
-            self._screened.set_result({})
+        networks = [c for c in searched(self.space, Stage.MODELING) if c.network]
+        locked = {name for stage, name in self.locked if stage is Stage.MODELING}
+        self.gate = Gate(networks, self.screen, locked, self.stop)
 
     # ------------------------------------------------------------------------------------------------ the loop
 
@@ -112,11 +132,7 @@ class Study:
         timer.start()
         if self.prefetch:
             self._fetch()
-        if self._networks:
-            screening = threading.Thread(target=self._screen, daemon=True)
-            screening.start()
-            if not self.race:
-                screening.join()
+        self.gate.open(lambda c: self._wanted(c.stage, c.name).result(), wait=not self.race)
         with ThreadPoolExecutor(self.workers, thread_name_prefix="trial") as pool:
             done = wait([pool.submit(self._work, budget) for _ in range(self.workers)]).done
         self.stop.set()
@@ -141,19 +157,6 @@ class Study:
         for candidate in searched(space, Stage.MODELING):
             self._wanted(Stage.MODELING, candidate.name)
 
-    def _screen(self) -> None:
-        """Have the networks screened; a locked one stays."""
-        assert self.screen is not None
-        locked = {name for stage, name in self.locked if stage is Stage.MODELING}
-        try:
-            dropped = self.screen(self._networks, lambda c: self._wanted(c.stage, c.name).result())
-            self._screened.set_result({name: why for name, why in dropped.items() if name not in locked})
-        except CancelledError:
-            self._screened.set_result({})
-        except BaseException as error:
-            self._screened.set_exception(error)
-            self.stop.set()
-
     def _watch(self, budget: Budget) -> None:
         while not self.stop.wait(0.1):
             if budget.left() <= self.reserve(budget.total):
@@ -165,12 +168,12 @@ class Study:
                 asked = self._ask(budget)
                 if asked is None:
                     return
-                number, proposal = asked
-                trial = self._try(number, proposal)
+                trial = self._try(*asked)
                 if trial.state == "stopped":
                     return
                 with self._lock:
-                    self.trials[number] = trial
+                    self._running.pop(trial.number, None)
+                    self.trials[trial.number] = trial
                     self._lock.notify_all()
                 self.record(trial)
         except BaseException:
@@ -178,43 +181,65 @@ class Study:
             raise
 
     def _ask(self, budget: Budget) -> tuple[int, Proposal] | None:
+        """The next trial to run; waits where it hangs on running ones; None at the end of the search."""
         with self._lock:
             while not self.stop.is_set():
                 while self._next in self.trials:
                     self._next += 1
-                running = self._next - len([n for n in self.trials if n < self._next])
-                spent = self.cost() + running
-                if budget.evaluations is not None and spent >= budget.evaluations:
-                    if not running:
+                if budget.evaluations is not None and self._spent(self._next) >= budget.evaluations:
+                    if not self._running:
                         return None
                     self._lock.wait(0.2)
                     continue
-                space = self.left()
-                if not all(space.stage(stage) for stage in STAGES):
-                    self.stop.set()  # every candidate of a stage was dropped: no program can be had
-                    return None
-                proposal = self.strategy.ask(self._next, space, self.history())
+                proposal = self._propose(self._next)
                 if proposal is not None:
                     self._next += 1
                     return self._next - 1, proposal
                 self._lock.wait(0.2)
         return None
 
+    def _spent(self, number: int) -> float:
+        """Cost of the trials before this number, those that run at what they will cost; so that it does not depend on timing."""
+        before = [t.cost for n, t in sorted(self.trials.items()) if n < number]
+        running = [self.fidelity.cost(p.budget, p.continued) for n, p in self._running.items() if n < number]
+        return math.fsum([*before, *running]) + 1e-9
+
+    def _propose(self, number: int) -> Proposal | None:
+        """The strategy's proposal, which runs from now on; None: wait. Ends the search where a stage has no candidate left."""
+        with self._lock:
+            dropped, whole = self.dropped(), self.whole()
+            if not all(searched(whole, stage, dropped) for stage in STAGES):
+                self.stop.set()  # every candidate of a stage was dropped: no program can be had
+                return None
+            proposal = self.strategy.ask(number, whole, self.history(without=number), dropped)
+            if proposal is not None:
+                self._running[number] = proposal
+            return proposal
+
     def _try(self, number: int, proposal: Proposal) -> Trial:
         started = time.perf_counter()
         modules = self.modules(proposal.configuration)
-        base = Trial(number, proposal.configuration, proposal.origin, "invalid", cost=0.0)
+        while modules is None and proposal.origin not in WRITERS and not self.stop.is_set():
+            another = self._propose(number)
+            if another is None:
+                self.stop.wait(0.1)
+                continue
+            proposal = another
+            modules = self.modules(proposal.configuration)
+        base = Trial(number, proposal.configuration, proposal.origin, "invalid", cost=0.0, budget=proposal.budget)
         if modules is None:
             if self.stop.is_set():
                 return replace(base, state="stopped")
             model = proposal.configuration.choices[Stage.MODELING].candidate
-            why = self.dropped().get(model, "a module of it was dropped")
+            why = self.gate.dropped().get(model, "a module of it was dropped")
             return replace(base, error=why, seconds=time.perf_counter() - started)
-        best = self.ranked()[:1] if self.race else []
+        best = self.ranked()[:1] if self.race and proposal.budget >= 1.0 else []
         result = self.evaluator.evaluate(
             modules,
             proposal.configuration,
             name=str(number),
+            part=self.fidelity.part(proposal.budget),
+            start=self._start(proposal),
             cancel=self.stop,
             limits=self.limits,
             rival=best[0].folds if best else (),
@@ -224,19 +249,28 @@ class Study:
         if result.score is None and self.stop.is_set() and not early:
             return replace(base, state="stopped")
         state = EARLY if early else "finished" if result.score is not None else "failed"
-        cost = proposal.budget * (2 / len(best[0].folds) if early else 1.0)
-        return Trial(
-            number, configuration, proposal.origin, state, result.score, result.folds, result.error,
-            result.seconds, result.fit_seconds, cost, training=result.training,
+        cost = self.fidelity.cost(proposal.budget, proposal.continued)
+        if early:
+            cost = max(0.0, cost - 1.0 + 2 / len(best[0].folds))
+        return replace(
+            base, state=state, score=result.score, folds=result.folds, error=result.error, seconds=result.seconds,
+            fit_seconds=result.fit_seconds, cost=cost, configuration=configuration, training=result.training,
         )  # fmt: skip
+
+    def _start(self, proposal: Proposal) -> tuple[np.ndarray, ...]:
+        """What was kept of the trial that a promoted one goes on from: outputs of its folds, where they had all their rows."""
+        if not proposal.continued or self.fidelity.part(proposal.continued).rows < 1.0:
+            return ()
+        key = proposal.configuration.key
+        earlier = [
+            t for t in list(self.trials.values()) if t.budget == proposal.continued and t.configuration.key == key
+        ]
+        return next((kept for t in earlier if (kept := self.evaluator.kept(str(t.number))) is not None), ())
 
     def modules(self, configuration: Configuration, *, patient: bool = False) -> dict[Stage, Module] | None:
         """The verified modules of a configuration, generated when first wanted, at the same time (Algorithm 2, lines 11-15);
         None where one was dropped, or (unless ``patient``) where the search ends before it is there."""
-        model = configuration.choices[Stage.MODELING].candidate
-        if any(c.name == model for c in self._networks) and (
-            not self._await_screening(patient) or model in self.dropped()
-        ):
+        if not self.gate.lets(configuration.choices[Stage.MODELING].candidate, patient=patient):
             return None
         futures = {stage: self._wanted(stage, configuration.choices[stage].candidate) for stage in STAGES}
         found = {}
@@ -249,41 +283,34 @@ class Study:
             found[stage] = module
         return found
 
-    def _await_screening(self, patient: bool) -> bool:
-        """Wait until the networks are screened; False where the search ends before."""
-        while not self._screened.done() and (patient or not self.stop.is_set()):
-            wait([self._screened], timeout=0.2)
-        return self._screened.done()
-
-    def dropped(self) -> Mapping[str, str]:
-        """Networks that zero-cost proxies dropped, with reasons."""
-        done = self._screened.done() and self._screened.exception() is None
-        return self._screened.result() if done else {}
-
     def _wanted(self, stage: Stage, name: str) -> Future[Module | None]:
         with self._lock:
             if (stage, name) not in self._modules:
                 self._modules[(stage, name)] = self._pool.submit(self.deliver, self.space.find(stage, name))
             return self._modules[(stage, name)]
 
-    def left(self) -> SearchSpace:
-        """The space less what was dropped; where candidates of a stage are locked, these alone. The portfolio keeps its
-        length, with locked candidates put in."""
+    def dropped(self) -> frozenset[Place]:
+        """Candidates that are known not to be had."""
         with self._lock:
             ended = [(key, f) for key, f in self._modules.items() if f.done() and not f.cancelled()]
-        dropped = {key for key, future in ended if future.exception() is None and future.result() is None}
-        dropped |= {(Stage.MODELING, name) for name in self.dropped()}
-        locked = self.locked - dropped
-        if not dropped and not locked:
+        gone = {key for key, future in ended if future.exception() is None and future.result() is None}
+        return frozenset(gone | {(Stage.MODELING, name) for name in self.gate.dropped()})
+
+    def whole(self) -> SearchSpace:
+        """The space; where candidates of a stage are locked, these alone. The portfolio keeps its length, with locked
+        candidates put in."""
+        locked = self.locked - self.dropped()
+        if not locked:
             return self.space
         held = {stage: [c for s, c in sorted(locked) if s == stage] for stage in STAGES}
-        kept = tuple(
-            c
-            for c in self.space.candidates
-            if (c.stage, c.name) not in dropped and (not held[c.stage] or c.name in held[c.stage])
-        )
+        kept = tuple(c for c in self.space.candidates if not held[c.stage] or c.name in held[c.stage])
         portfolio = tuple(self._around(p, held) for p in self.space.portfolio)
         return replace(self.space, candidates=kept, portfolio=portfolio)
+
+    def left(self) -> SearchSpace:
+        """The whole space less what was dropped."""
+        whole, dropped = self.whole(), self.dropped()
+        return replace(whole, candidates=tuple(c for c in whole.candidates if (c.stage, c.name) not in dropped))
 
     def _around(self, configuration: Configuration, held: dict[Stage, list[str]]) -> Configuration:
         """A configuration with the locked candidates put in."""
@@ -301,21 +328,22 @@ class Study:
             return float("inf")
         return score if self.minimize else -score
 
-    def history(self) -> list[Observation]:
-        """What the strategy sees, by trial number."""
+    def history(self, without: int = -1) -> list[Observation]:
+        """What the strategy sees, by trial number: ended trials, and running ones without a loss."""
         with self._lock:
-            ended = sorted(self.trials.items())
-        return [Observation(n, t.configuration, self.loss(t.score), t.cost) for n, t in ended]
+            ended = [Observation(n, t.configuration, self.loss(t.score), t.budget) for n, t in self.trials.items()]
+            running = [Observation(n, p.configuration, None, p.budget) for n, p in self._running.items()]
+        return sorted((o for o in (*ended, *running) if o.number != without), key=lambda o: o.number)
 
     def cost(self) -> float:
         """Spent so far, in full evaluations."""
         return sum(t.cost for t in list(self.trials.values()))
 
     def ranked(self) -> list[Trial]:
-        """Finished trials, best first, equal configurations once; ties go to the earlier (simpler) one."""
+        """Finished trials at full budget, best first, equal configurations once; ties go to the earlier (simpler) one."""
         seen: set[str] = set()
         result = []
-        finished = [t for t in list(self.trials.values()) if t.state == "finished"]
+        finished = [t for t in list(self.trials.values()) if t.full]
         for trial in sorted(finished, key=lambda t: (self.loss(t.score), t.number)):
             if trial.configuration.key not in seen:
                 seen.add(trial.configuration.key)
@@ -327,8 +355,9 @@ class Study:
         best = self.ranked()[:FINALISTS]
         if not best:
             return 5.0
-        rescoring = sum(t.seconds for t in best) / self.workers + max(t.seconds for t in best) / 2
-        return 4.0 + min(rescoring, 0.12 * total) + 1.4 * best[0].seconds
+        seconds = [t.full_seconds for t in best]
+        rescoring = sum(seconds) / self.workers + max(seconds) / 2
+        return 4.0 + min(rescoring, 0.12 * total) + 1.4 * seconds[0]
 
     # --------------------------------------------------------------------------------------------- the finalists
 
@@ -342,7 +371,7 @@ class Study:
             return best
 
         def again(trial: Trial) -> Trial:
-            if trial.rescored or budget.left() < 4.0 + 2.2 * trial.seconds:
+            if trial.rescored or budget.left() < 4.0 + 2.2 * trial.full_seconds:
                 return trial
             modules = self.modules(trial.configuration, patient=True)
             assert modules is not None

@@ -15,6 +15,7 @@ import numpy as np
 from text_to_ml.domains.shared.runtime import size_of
 from text_to_ml.domains.shared.synthetic import Features, Outputs, copied
 from text_to_ml.runtime.rules import state_of
+from text_to_ml.runtime.workflow import plain_array
 
 
 @dataclass
@@ -74,12 +75,15 @@ class ModelingCase:
 
     def fit_again(self, X: Any, y: np.ndarray) -> Any:
         """Build and fit anew."""
-        model = self.build(size_of(X), 1 if self.data.regression else int(y.max()) + 1)
+        single = self.data.regression or self.data.sequence
+        model = self.build(size_of(X), 1 if single else int(y.max()) + 1)
         model.fit(X, np.eye(int(y.max()) + 1)[y] if self.labels else y)
         return model
 
     def outputs(self, model: Any, X: Any) -> np.ndarray:
-        """(rows, n_outputs) probabilities, or (rows,) values."""
+        """(rows, n_outputs) probabilities, (rows,) values, or (rows,) texts."""
+        if self.data.sequence:
+            return plain_array(model.predict(X))
         outputs = np.asarray(model.predict(X) if self.data.regression else model.predict_proba(X), dtype=float)
         return outputs[:, 0] if self.data.regression and outputs.ndim == 2 and outputs.shape[1] == 1 else outputs
 

@@ -86,6 +86,10 @@ def correlations(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def check_outputs(c: ModelingCase, outputs: np.ndarray, rows: int, y: np.ndarray, what: str) -> None:
     """Assert that raw outputs of a model fitted on ``y`` have the right shape and are finite probabilities or values."""
+    if c.sequence:
+        assert outputs.shape == (rows,), f"predict{what} must give shape ({rows},), got {outputs.shape}"
+        assert outputs.dtype.kind == "U", f"predict{what} must give texts (str), got {outputs.dtype}"
+        return
     if c.regression:
         assert outputs.shape in ((rows,), (rows, 1)), f"predict{what} must give shape ({rows},), got {outputs.shape}"
         assert np.isfinite(outputs).all(), f"predict{what} gives values that are not finite"
@@ -115,6 +119,10 @@ def check_predictions(c: PostProcessingCase, predictions: Any, rows: int) -> Non
     assert fits, (
         f"transform must give {c.form} of shape {tuple('k' if e is None else e for e in expected)}, got {values.shape}"
     )
+    if c.form == "texts":
+        wrong = [type(v).__name__ for v in values if not isinstance(v, str)]
+        assert not wrong, f"transform must give texts (str), got {wrong[0]}"
+        return
     if c.form in ("labels", "rankings") and not c.multilabel:
         known = {str(label) for label in c.classes}
         wrong = [v for v in values.ravel() if str(v) not in known]

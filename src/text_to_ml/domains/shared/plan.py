@@ -59,6 +59,10 @@ def flowing(task: Task) -> tuple[Tensor, ...]:
     """Targets, outputs and predictions: what flows in every domain."""
     rows = Dimension("rows")
     classification, multilabel = task.category.is_classification, task.category is Category.MULTILABEL
+    if task.category is Category.SEQUENCE:
+        one = Dimension("targets", 1)
+        texts = (Tensor("targets", "str", (rows,)), Tensor("outputs", "str", (rows, one)))
+        return (*texts, Tensor("predictions", "str", (rows,)))
     if classification:
         wide = Dimension("classes", len(task.classes))
     else:

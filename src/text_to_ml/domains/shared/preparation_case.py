@@ -15,7 +15,7 @@ import pandas as pd
 
 from text_to_ml.runtime.job import execute
 from text_to_ml.runtime.rules import state_of
-from text_to_ml.runtime.workflow import encode, normalise
+from text_to_ml.runtime.workflow import encode, known, normalise
 
 
 @dataclass
@@ -86,8 +86,7 @@ class PreparationCase:
     @cached_property
     def _positions(self) -> tuple[np.ndarray, np.ndarray]:
         codes = encode(self.loaded[1], self.facts["classes"], self.facts["kind"])
-        known = np.flatnonzero(np.isfinite(codes) if codes.ndim == 1 else np.isfinite(codes).all(axis=1))
-        order = np.random.default_rng(0).permutation(known)
+        order = np.random.default_rng(0).permutation(np.flatnonzero(known(codes)))
         cut = max(1, len(order) // 3)
         return np.sort(order[cut:]), np.sort(order[:cut])
 

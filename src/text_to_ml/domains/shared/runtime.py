@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from text_to_ml.runtime.workflow import Workflow, take
+from text_to_ml.runtime.workflow import Workflow, plain_array, take
 
 
 def fit(w: Workflow, samples: pd.DataFrame, codes: np.ndarray) -> dict[str, Any]:
@@ -58,10 +58,10 @@ def fit_models(w: Workflow, features: Any, targets: np.ndarray) -> list[tuple[An
 
 
 def fit_column(w: Workflow, features: Any, target: np.ndarray) -> tuple[Any, np.ndarray | None]:
-    """Build and fit the model of one target column; with the classes that were there (None for regression)."""
-    if w.kind == "regression":
+    """Build and fit the model of one target column; with the classes that were there (None for numbers and texts)."""
+    if w.kind in ("regression", "sequence"):
         model = new_model(w, features, 1)
-        model.fit(features, target.astype(float))
+        model.fit(features, target if w.kind == "sequence" else target.astype(float))
         return model, None
     present, local = np.unique(target.astype(int), return_inverse=True)
     if len(present) == 1:
@@ -72,13 +72,13 @@ def fit_column(w: Workflow, features: Any, target: np.ndarray) -> tuple[Any, np.
 
 
 def predict(w: Workflow, fitted: dict[str, Any], samples: pd.DataFrame) -> np.ndarray:
-    """Raw outputs, one row per entity: (n, K) class probabilities, (n, L) label probabilities, or (n, T) values."""
+    """Raw outputs, one row per entity: (n, K) class probabilities, (n, L) label probabilities, (n, T) values, or (n, 1) texts."""
     features = features_of(fitted["preparation"], samples)
     columns = []
     for model, present in fitted["models"]:
         if present is None:
-            outputs = model.predict(features) if w.kind == "regression" else model.predict_proba(features)
-            columns.append(np.asarray(outputs, dtype=float).reshape(len(features), -1))
+            outputs = model.predict_proba(features) if w.kind == "multilabel" else model.predict(features)
+            columns.append(plain_array(outputs).reshape(len(features), -1))
             continue
         n_classes = len(w.classes) if w.kind == "classification" else 2
         probabilities = np.zeros((len(features), n_classes))

@@ -35,7 +35,7 @@ def rows_of(facts: dict[str, Any]) -> int:
 
 @dataclass(frozen=True)
 class Features:
-    """Features and targets y (classes 0..n_outputs-1, or floats) for models; frames, or arrays of images.
+    """Features and targets y (classes 0..n_outputs-1, floats, or texts) for models; frames, or arrays of images.
 
     X, y: to fit on; X_new: new rows; far_X: rows unlike those; easy_X, easy_y: an easy problem; small: (X, y, words) of few rows
     or few columns. A domain makes them from the task's facts.
@@ -51,6 +51,7 @@ class Features:
     easy_X: Any
     easy_y: np.ndarray
     small: tuple[tuple[Any, np.ndarray, str], ...]
+    sequence: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class Outputs:
         """From the task's facts: "kind", "form", "classes" (or target names), "low" and "high" of regression targets."""
         random = np.random.default_rng(0)
         kind, classes = facts["kind"], list(facts["classes"])
+        if kind == "sequence":
+            return cls(facts["form"], False, classes, *sequence_outputs(random))
         n = max(60, 4 * len(classes))
         if kind == "regression":
             low, high = (np.broadcast_to(np.asarray(facts[k], dtype=float), len(classes)) for k in ("low", "high"))
@@ -117,6 +120,8 @@ class Outputs:
     def unsure(self) -> np.ndarray:
         """Outputs in which no class, label or value stands out."""
         rough = 1 + 0.01 * np.random.default_rng(1).random(self.certain.shape)
+        if self.form == "texts":
+            return self.certain
         if self.form == "values":
             return self.certain.mean(axis=0) * rough
         return rough / 2 - 0.0025 if self.multilabel else rough / rough.sum(axis=1, keepdims=True)
@@ -125,6 +130,27 @@ class Outputs:
         """The shape that predictions must have; None where any size does."""
         if self.form == "rankings":
             return (rows, None)
-        if self.form == "labels" and not self.multilabel:
+        if self.form == "texts" or (self.form == "labels" and not self.multilabel):
             return (rows,)
         return (rows, len(self.classes))
+
+
+MADE_UP = tuple(f"{a}{b}{c}" for a in "bdklmnrst" for b in "aeiou" for c in ("n", "r", "st", "lo"))
+"""Words of texts that are made up."""
+
+
+def sequence_outputs(
+    random: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[tuple[np.ndarray, np.ndarray, str], ...]]:
+    """Texts as a model gives them, (n, 1), noisy and right, with their targets, (n,); and extremes."""
+    lines = [[str(w) for w in random.choice(MADE_UP, int(random.integers(3, 12)))] for _ in range(60)]
+    targets = np.array([" ".join(words).capitalize() + "." for words in lines])
+    noisy = [[str(random.choice(MADE_UP)) if random.random() < 0.3 else w for w in words] for words in lines]
+    outputs = np.array([[" ".join(words)] for words in noisy])
+    odd = np.array([[""], ["  "], ["… !? <p>"], ["東京 👩‍🔬"], ["word " * 500], ["x" * 3000]])
+    extremes = (
+        (odd, targets[: len(odd)], "empty, odd and very long texts"),
+        (np.repeat(outputs[:1], 5, axis=0), targets[:5], "equal outputs"),
+        (outputs[:1], targets[:1], "a single row"),
+    )
+    return outputs, targets, targets[:, None], targets, extremes

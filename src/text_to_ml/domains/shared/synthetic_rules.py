@@ -101,6 +101,9 @@ def check_targets(c: SyntheticCase, y: object, rows: int, width: int, what: str)
     if width == 1 and c.kind == "multilabel":
         shapes.append((rows, 1))
     assert y.shape in shapes, f"{what} must have shape {shapes[0]}, got {y.shape}"
+    if c.kind == "sequence":
+        assert y.dtype.kind == "U", f"{what} must hold texts (an array of str, np.array([...])), got {y.dtype}"
+        return
     if c.classes:
         whole = y.dtype.kind in "iub" or (
             y.dtype.kind == "f" and c.kind == "multilabel" and bool((y == np.floor(y)).all())

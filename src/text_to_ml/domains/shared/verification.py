@@ -68,6 +68,7 @@ def verified(payload: dict[str, Any], rules: Sequence[Rule], kit: Kit) -> dict[s
     """
     stage, facts, settings = payload["stage"], payload["facts"], payload["settings"]
     module = execute(payload["source"], payload["name"])
+    rules = [r for r in rules if r.applies(facts["kind"])]
     programs = [(f"D_{i}", source) for i, source in enumerate(payload.get("synthetic", []), start=1)]
     best, used, broken = [], "", 10**6
     cases: list[Any] = []

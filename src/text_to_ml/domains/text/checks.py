@@ -109,6 +109,31 @@ def number_in(word: str) -> float:
     return value if np.isfinite(value) else 0.0
 
 
+def target_columns(codes: np.ndarray, kind: str, classes: int) -> list[np.ndarray]:
+    """Targets as columns of numbers: values, labels, a column for each class, or lengths and common words of texts."""
+    if kind == "sequence":
+        held = [set(text.split()) for text in codes]
+        words = sorted({w for words in held for w in words})
+        columns = [np.array([w in words for words in held], dtype=float) for w in words]
+        common = sorted((c for c in columns if 10 <= c.sum() <= len(c) - 10), key=lambda c: -c.sum())
+        return [np.array([len(text) for text in codes], dtype=float), *common[:20]]
+    if kind == "classification" and classes > 2:
+        return [(codes == k).astype(float) for k in np.unique(codes)]
+    return [column.astype(float) for column in codes.reshape(len(codes), -1).T]
+
+
+def likeness(one: str, other: str) -> float:
+    """How much two texts are alike: F1 of their words, 0 to 1."""
+    a, b = one.lower().split(), other.lower().split()
+    left = list(b)
+    common = 0
+    for word in a:
+        if word in left:
+            left.remove(word)
+            common += 1
+    return 2 * common / (len(a) + len(b)) if a or b else 1.0
+
+
 def giveaway(frame: pd.DataFrame, target: np.ndarray) -> tuple[str, float]:
     """What of a prepared frame follows a target most closely, and the correlation."""
     columns, names = signs_of(frame)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from text_to_ml.domains.shared.plan import READ_AS
 from text_to_ml.task.choices import options_of
-from text_to_ml.values import Column, Task
+from text_to_ml.values import Category, Column, Task
 
 LONG = 300
 """Words of a text that is long."""
@@ -25,9 +25,16 @@ def is_text(column: Column, task: Task) -> bool:
     """True for what the profile calls text, for categories that are hardly ever the same, and for the options."""
     if column.kind == "text" or column.name in options_of(task):
         return True
+    if task.category is Category.SEQUENCE:
+        return column.kind in ("category", "date", "identifier") or not beside_numbers(task)
     if column.kind != "category":
         return False
     return column.distinct > max(30, 0.5 * task.rows) or (column.words >= 3 and column.distinct > 20)
+
+
+def beside_numbers(task: Task) -> bool:
+    """True where a feature holds words."""
+    return any(c.kind in ("text", "category", "date", "identifier") for c in task.features)
 
 
 def texts_of(task: Task) -> list[str]:

@@ -9,7 +9,14 @@ import numpy as np
 
 from text_to_ml.domains.shared import preparation_rules as shared
 from text_to_ml.domains.text.cases import TextPreparationCase
-from text_to_ml.domains.text.checks import check_prepared, check_same_prepared, giveaway, number_names, text_names
+from text_to_ml.domains.text.checks import (
+    check_prepared,
+    check_same_prepared,
+    giveaway,
+    number_names,
+    target_columns,
+    text_names,
+)
 from text_to_ml.runtime.rules import Rule, rule
 
 PREPARATION = "data_preparation"
@@ -109,10 +116,7 @@ def nothing_gives_the_training_targets_away(c: TextPreparationCase) -> None:
     `transform` on the training rows follows them. Targets never become part of a text."""
     samples, codes = c.everything
     prepared = c.fitted_on_random.transform(samples)
-    columns = codes.reshape(len(codes), -1).T
-    if c.facts["kind"] == "classification":
-        columns = np.array([codes == k for k in np.unique(codes)]) if len(c.facts["classes"]) > 2 else columns
-    for column in columns:
+    for column in target_columns(codes, c.facts["kind"], len(c.facts["classes"])):
         if column.sum() < 3 and c.facts["kind"] != "regression":
             continue
         what, strength = giveaway(prepared, column)

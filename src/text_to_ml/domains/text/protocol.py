@@ -6,16 +6,33 @@ Docstring = the sentence in the prompt; body = the unit test; assertion message 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from text_to_ml.domains.shared import modeling_rules as models
 from text_to_ml.domains.shared.cases import ModelingCase
 from text_to_ml.domains.shared.checks import check_outputs
 from text_to_ml.domains.shared.network_rules import TEXT_RULES as NETWORK_RULES
 from text_to_ml.domains.shared.post_processing_rules import RULES as POST_PROCESSING_RULES
 from text_to_ml.domains.text.preparation_rules import RULES as PREPARATION_RULES
+from text_to_ml.domains.text.sequence_rules import RULES as SEQUENCE_RULES
 from text_to_ml.runtime.rules import Rule, rule
 
 MODELING = "modeling"
-RULES: list[Rule] = [*PREPARATION_RULES, models.model_fits_and_predicts, models.model_leaves_its_input_alone]
+NUMERIC = ("classification", "multilabel", "regression")
+AS_NUMBERS = ("predictions_have_the_form_of_the_task", "confident_outputs_are_followed")
+"""Rules of post-processing that sequence-to-sequence has of its own."""
+
+
+def numeric(shared: Rule) -> Rule:
+    """A shared rule that is not for sequence-to-sequence."""
+    return replace(shared, kinds=NUMERIC)
+
+
+RULES: list[Rule] = [
+    *PREPARATION_RULES,
+    numeric(models.model_fits_and_predicts),
+    models.model_leaves_its_input_alone,
+]
 
 
 @rule(MODELING, RULES)
@@ -31,9 +48,9 @@ def model_works_on_one_text_and_few_rows(c: ModelingCase) -> None:
 
 
 RULES += [
-    models.model_is_not_worse_than_chance_on_an_easy_problem,
-    models.model_predicts_each_row_by_itself,
-    models.model_is_deterministic,
+    numeric(models.model_is_not_worse_than_chance_on_an_easy_problem),
+    numeric(models.model_predicts_each_row_by_itself),
+    numeric(models.model_is_deterministic),
 ]
 
 
@@ -45,4 +62,6 @@ def model_takes_texts_never_seen(c: ModelingCase) -> None:
     check_outputs(c, outputs, len(c.far_X), c.data.y, " on texts never seen")
 
 
-RULES += [models.model_takes_several_targets_where_it_says_so, *POST_PROCESSING_RULES, *NETWORK_RULES]
+RULES.append(numeric(models.model_takes_several_targets_where_it_says_so))
+RULES += [numeric(r) if r.name in AS_NUMBERS else r for r in POST_PROCESSING_RULES]
+RULES += [*SEQUENCE_RULES, *NETWORK_RULES]

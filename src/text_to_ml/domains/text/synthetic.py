@@ -30,6 +30,7 @@ STEMS = (
     "candle",
 )
 WORDS = tuple(f"{stem}{end}" for stem in STEMS for end in ("", "s", "ed", "ing", "less"))
+NAMES = ("Miriam", "Otto", "Kaito", "Zeynep", "1984", "Ines")
 ODD = ("", "  ", "zzyzx qwrty never9seen", "東京 は 大きい 👩‍🔬 Straße", "<p>&amp;</p> !!!", "river stone " * 1000)
 
 
@@ -40,6 +41,8 @@ class TextFeatures(Features):
     def make(cls, facts: dict[str, Any]) -> TextFeatures:
         """From the task's facts: "kind", "classes", "non_negative", "texts" (raw columns of text), "options"."""
         random = np.random.default_rng(0)
+        if facts["kind"] == "sequence":
+            return cls._sequences(random, facts)
         regression = facts["kind"] == "regression"
         n = 1 if regression else (len(facts["classes"]) if facts["kind"] == "classification" else 2)
         rows = rows_of(facts)
@@ -66,6 +69,40 @@ class TextFeatures(Features):
         )
         new = frame(random, facts, y[:17], 0.6)
         return cls(regression, facts["kind"] == "multilabel", n, X, y, new, far, frame(random, facts, y, 1.0), y, small)
+
+    @classmethod
+    def _sequences(cls, random: np.random.Generator, facts: dict[str, Any]) -> TextFeatures:
+        """Sources in the text columns and targets that follow them word by word; names are kept as they are."""
+        (X, y), (new, _), (easy, easy_y) = (pairs(random, facts, rows) for rows in (rows_of(facts), 17, rows_of(facts)))
+        names = text_columns(facts)
+        far, _ = pairs(random, facts, 12)
+        far[names] = [[ODD[i % len(ODD)]] * len(names) for i in range(len(far))]
+        empty = X.iloc[:12].assign(**dict.fromkeys(names, ""))
+        small = (
+            (X[names[:1]], y, "a single text column"),
+            (X.iloc[:12], y[:12], "12 rows"),
+            (empty, y[:12], "empty texts"),
+        )
+        blank = X.assign(**{names[0]: X[names[0]].where(np.arange(len(X)) % 15 != 0, "")})
+        return cls(False, False, 1, blank, y, new, far, easy, easy_y, small, sequence=True)
+
+
+def pairs(random: np.random.Generator, facts: dict[str, Any], rows: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Sources of 4 to 9 words in all text columns, and as targets their words in another language, in order."""
+    sources, targets = [], []
+    for _ in range(rows):
+        words = [str(w) for w in random.choice(WORDS, int(random.integers(3, 8)))]
+        name = str(random.choice(NAMES))
+        place = int(random.integers(0, len(words) + 1))
+        sources.append(" ".join([*words[:place], name, *words[place:]]).capitalize() + ".")
+        targets.append(" ".join([*map(foreign, words[:place]), name, *map(foreign, words[place:])]).capitalize() + ".")
+    texts = pd.DataFrame(dict.fromkeys(text_columns(facts), sources), dtype="str")
+    return texts.assign(length=random.normal(size=rows)), np.array(targets)
+
+
+def foreign(word: str) -> str:
+    """A word in a made-up language."""
+    return word[::-1] + "u"
 
 
 def text_columns(facts: dict[str, Any]) -> list[str]:

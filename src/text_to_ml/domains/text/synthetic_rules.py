@@ -5,13 +5,17 @@ Those of outputs are the rules of shared.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from text_to_ml.domains.base import SYNTHETIC
 from text_to_ml.domains.shared import synthetic_rules as shared
 from text_to_ml.domains.shared.synthetic_rules import SyntheticCase, check_targets
-from text_to_ml.domains.text.checks import check_form, giveaway, number_names, text_names
+from text_to_ml.domains.text.checks import check_form, giveaway, likeness, number_names, text_names
+from text_to_ml.domains.text.protocol import NUMERIC
+from text_to_ml.domains.text.sequence_rules import SEQUENCE
 from text_to_ml.runtime.rules import Rule, rule
 
 RULES: list[Rule] = []
@@ -43,7 +47,40 @@ def synthetic_texts_have_the_form_of_the_plan(c: SyntheticCase) -> None:
         check_targets(c, y, rows, 1, f"y of make_features({rows}, 0)")
 
 
-RULES.append(shared.synthetic_outputs_have_the_form_of_the_plan)
+RULES.append(replace(shared.synthetic_outputs_have_the_form_of_the_plan, kinds=NUMERIC))
+
+
+@rule(SYNTHETIC, RULES, kinds=SEQUENCE)
+def synthetic_outputs_are_texts(c: SyntheticCase) -> None:
+    """Sequence to sequence: `make_outputs(rows, seed)` gives (outputs, targets) for any number of rows (1, 7, 80): outputs (rows, 1) and
+    targets (rows,), arrays of str; most outputs share words with their targets, few are equal to them."""
+    for rows in (1, 7, 80):
+        outputs, targets = c.outputs(rows)
+        what = f"outputs of make_outputs({rows}, 0)"
+        assert isinstance(outputs, np.ndarray) and outputs.dtype.kind == "U", f"{what} must be an array of str"
+        assert outputs.shape == (rows, 1), f"{what} must have shape ({rows}, 1), got {outputs.shape}"
+        check_targets(c, targets, rows, 1, f"targets of make_outputs({rows}, 0)")
+    alike = [likeness(str(a), str(b)) for a, b in zip(outputs[:, 0], targets, strict=True)]
+    assert 0.1 < float(np.mean(alike)) < 0.99, (
+        f"outputs share {np.mean(alike):.0%} of their words with their targets; it must be more than 10 % and not all"
+    )
+
+
+@rule(SYNTHETIC, RULES, kinds=SEQUENCE)
+def synthetic_targets_follow_their_sources(c: SyntheticCase) -> None:
+    """Sequence to sequence: y of `make_features` follows the texts of its row, word by word: rows whose sources share words have targets
+    that share words."""
+    X, y = c.features(240)
+    joined = X[text_names(X)].agg(" ".join, axis=1)
+    random = np.random.default_rng(0)
+    places = random.integers(0, len(y), (4000, 2))
+    places = places[places[:, 0] != places[:, 1]]
+    near = np.array([likeness(joined.iloc[a], joined.iloc[b]) for a, b in places])
+    alike = np.array([likeness(str(y[a]), str(y[b])) for a, b in places])
+    strength = float(np.corrcoef(near, alike)[0, 1]) if near.std() > 0 and alike.std() > 0 else 0.0
+    assert strength > 0.2, (
+        f"targets hardly follow the words of their sources (correlation {strength:.2f}); make them a word-by-word image"
+    )
 
 
 @rule(SYNTHETIC, RULES)
@@ -62,7 +99,7 @@ def synthetic_texts_depend_on_the_seed_alone(c: SyntheticCase) -> None:
         assert not first[0].equals(other), f"{name}: seeds 0 and 1 give the same data; use the seed"
 
 
-@rule(SYNTHETIC, RULES)
+@rule(SYNTHETIC, RULES, kinds=NUMERIC)
 def synthetic_texts_can_be_learnt(c: SyntheticCase) -> None:
     """y depends on the words of X: a linear model of word counts, fitted on two thirds of the rows, predicts the rest clearly
     better than always giving the commonest class or the mean. Nothing holds y itself."""
@@ -95,4 +132,7 @@ def synthetic_texts_can_be_learnt(c: SyntheticCase) -> None:
         assert strength < 0.9999, f"{what} of X is y itself; add noise"
 
 
-RULES += [shared.synthetic_outputs_agree_with_their_targets, shared.synthetic_data_is_made_quickly]
+RULES += [
+    replace(shared.synthetic_outputs_agree_with_their_targets, kinds=NUMERIC),
+    shared.synthetic_data_is_made_quickly,
+]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from text_to_ml.domains.shared.catalogue.hyperparameters import ABSOLUTE, BALANCED, choice, real, whole
+from text_to_ml.domains.text.catalogue import sequences
 from text_to_ml.domains.text.checks import PREFIX
 from text_to_ml.domains.text.columns import texts_of
 from text_to_ml.program import Candidate, Hyperparameter, Stage
 from text_to_ml.task.choices import options_of
-from text_to_ml.values import Task
+from text_to_ml.values import Category, Task
 
 GRAMS = whole("grams", 2, 1, 3)
 MIN_DF = whole("min_df", 2, 1, 5)
@@ -116,6 +117,12 @@ def offered(name: str, task: Task) -> bool:
 def candidates(task: Task) -> list[Candidate]:
     """The candidates that this task is worth trying on, with the hyperparameters that its metric calls for."""
     regression = task.category.is_regression
+    if task.category is Category.SEQUENCE:
+        return [
+            Candidate(Stage.MODELING, name, summary, sequences.PARAMETERS[name])
+            for name, summary in sequences.SUMMARIES.items()
+            if sequences.offered(name, task)
+        ]
     found = []
     for name, summary in SUMMARIES.items():
         if not offered(name, task):
@@ -131,10 +138,12 @@ def candidates(task: Task) -> list[Candidate]:
 def context(task: Task, candidate: Candidate) -> dict[str, Any]:
     """What the template is rendered with."""
     names = [h.name for h in candidate.hyperparameters]
-    summary = SUMMARIES[candidate.name]
+    sequence = task.category is Category.SEQUENCE
+    summary = (sequences.SUMMARIES if sequence else SUMMARIES)[candidate.name]
     return {
         "arguments": ", ".join(f"{h.name}={h.default!r}" for h in candidate.hyperparameters),
         "regression": task.category.is_regression,
+        "sequence": sequence,
         "binary": not task.category.is_regression and len(task.classes) <= 2,
         "balance": "balanced" in names,
         "absolute": task.metric in ABSOLUTE,

@@ -6,10 +6,10 @@ The first two are the baselines.
 from __future__ import annotations
 
 from text_to_ml.domains.shared.catalogue.portfolio import Entry, configurations, usual_post, woven
-from text_to_ml.domains.text.catalogue import networks
+from text_to_ml.domains.text.catalogue import networks, sequences
 from text_to_ml.program import Configuration, SearchSpace, Stage
 from text_to_ml.task.choices import options_of
-from text_to_ml.values import Task
+from text_to_ml.values import Category, Task
 
 CLASSIFICATION: tuple[Entry, ...] = (
     ("joined", "complement_nb", {}),
@@ -74,6 +74,8 @@ def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
     posts = [c.name for c in space.stage(Stage.POST_PROCESSING)]
     usual = usual_post(posts)
     order = CHOICE if options_of(task) else REGRESSION if task.category.is_regression else CLASSIFICATION
+    if task.category is Category.SEQUENCE:
+        order = sequences.PORTFOLIO
     baselines: tuple[Entry, ...] = (("raw", "constant", {}), ("raw", "default_linear", {}))
     entries = [*((e, posts[0]) for e in baselines), *((e, usual) for e in woven(order, networks.ENTRIES))]
     return configurations(space, entries)

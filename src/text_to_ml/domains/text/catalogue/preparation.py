@@ -9,7 +9,7 @@ from text_to_ml.domains.shared.catalogue.loading import date_options, literal, l
 from text_to_ml.domains.text.columns import kinds_of, long_texts
 from text_to_ml.program import Candidate, Hyperparameter, Stage
 from text_to_ml.task.choices import options_of
-from text_to_ml.values import Task
+from text_to_ml.values import Category, Task
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ RECIPES: dict[str, Recipe] = {
     "plain": recipe(
         "HTML is taken out, blanks are joined, letters become small; lengths beside the texts.", "html lower lengths"
     ),
+    "tidy": recipe("HTML is taken out and blanks are joined; capitals stay.", "html lengths", needs="sequence"),
     "bare": recipe(
         "Small letters without accents and marks; numbers become one sign.",
         "html lower accents marks lengths",
@@ -46,10 +47,12 @@ RECIPES: dict[str, Recipe] = {
         "Words that follow a negation are marked, up to the next mark.",
         "html lower negate lengths",
         Hyperparameter("reach", "int", 4, 1, 10),
+        needs="numbers",
     ),
     "style": recipe(
         "Texts without HTML, and counts of how they are written: lengths, marks, capitals, variety.",
         "html lower lengths style",
+        needs="numbers",
     ),
     "joined": recipe(
         "All texts of a row in one, beside them their lengths.", "html lower join lengths", needs="several"
@@ -71,7 +74,14 @@ def candidates(task: Task) -> list[Candidate]:
     """The candidates that this task's columns call for."""
     texts = [n for n, kind in kinds_of(task).items() if kind == "text"]
     options = options_of(task)
-    has = {"": True, "several": len(texts) > 1 and not options, "long": long_texts(task) and not options}
+    sequence = task.category is Category.SEQUENCE
+    has = {
+        "": True,
+        "several": len(texts) > 1 and not options,
+        "long": long_texts(task) and not options,
+        "sequence": sequence,
+        "numbers": not sequence,
+    }
     return [
         Candidate(Stage.PREPARATION, name, found.summary, found.hyperparameters)
         for name, found in RECIPES.items()
