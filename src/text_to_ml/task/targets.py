@@ -32,7 +32,8 @@ def find_targets(description: Description, found: Found) -> tuple[str, ...]:
         mentioned = in_text(description.output_data, outside)
         return tuple(mentioned or outside)
     finders = (
-        said_target, by_position, in_output, several_columns, lacking_in_test, in_other_text, usual_name, words_in_output,
+        said_target, by_position, in_output, several_columns, lacking_in_test, in_other_text, usual_name, beside_texts,
+        words_in_output,
     )  # fmt: skip
     for finder in finders:
         targets = finder(description, found, names)
@@ -158,3 +159,16 @@ def words_in_output(description: Description, found: Found, names: list[str]) ->
         if telling and telling <= said:
             hits.append(name)
     return (hits[0],) if len(hits) == 1 else ()
+
+
+def beside_texts(description: Description, found: Found, names: list[str]) -> tuple[str, ...]:
+    """The only column that holds a few values again and again, where all others are texts or identify a row."""
+    columns = [c for c in found.tables[0].columns if c.name in names]
+    repeated = [
+        c
+        for c in columns
+        if c.kind in ("category", "boolean", "integer") and 2 <= c.distinct <= found.tables[0].rows / 5
+    ]
+    rest = [c for c in columns if c not in repeated]
+    texts = any(c.kind == "text" for c in rest) and all(c.kind in ("text", "identifier", "constant") for c in rest)
+    return (repeated[0].name,) if len(repeated) == 1 and texts else ()
