@@ -110,7 +110,7 @@ def read_new(w: Workflow, source: Path, columns: list[str], workspace: Path) -> 
     if absent:
         print(f"{source}: columns treated as missing values: {', '.join(absent)}", file=sys.stderr)
     if not len(samples):
-        raise UsageError(f"{source}: holds no rows.")
+        raise UsageError(f"{source}: holds no {'rows' if w.usable is None else 'images'}.")
     return samples
 
 

@@ -65,7 +65,7 @@ def facts(task: Task, workspace: Path, plan: Plan) -> dict[str, Any]:
         "new_files": [[files, what] for files, what, _, _ in mini.new],
         "new_rows": {what: rows for _, what, rows, _ in mini.new},
         "new_whole": {what: whole for _, what, _, whole in mini.new},
-        "name_columns": [n for n in names if n == NAME or n in task.ids],
+        "name_columns": [n for n in names if n == name_column(str(table.reader.options.get("image", NAME)))],
         "looks": mini.looks,
         "targets": list(task.targets),
         "raw_columns": [IMAGE, *names],

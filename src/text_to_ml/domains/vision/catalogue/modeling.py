@@ -68,7 +68,12 @@ MODELS: dict[str, tuple[str, tuple[Hyperparameter, ...]]] = {
     ),
     "pixel_kernel": (
         "kernel machine on principal components of the pixels",
-        (whole("components", 50, 15, 200, True), real("gamma", 0.5, 0.1, 3.0), STRENGTH, choice("mirrored", False, True)),
+        (
+            whole("components", 50, 15, 200, True),
+            real("gamma", 0.5, 0.1, 3.0),
+            STRENGTH,
+            choice("mirrored", False, True),
+        ),
     ),
     "extra_trees": (
         "extremely randomised trees on gradients, colours and texture",
