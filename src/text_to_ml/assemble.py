@@ -329,10 +329,12 @@ def task_fields(setting: Setting) -> dict[str, str]:
         "ids": repr(list(task.ids)),
         "validation_file": repr(validation),
         "test_file": repr(test),
+        **optional(task),
         "seed": repr(setting.seed),
         "threads": repr(setting.threads),
         "fit_predict": "fit_predict",
         "score": "score",
+        **setting.domain.wiring,
     }
 
 
@@ -355,6 +357,13 @@ def _wiring(setting: Setting, network: bool) -> str:
         f"{banner('The task')}\n\nWORKFLOW = Workflow(\n{arguments}\n)\n\n"
         'if __name__ == "__main__":\n    sys.exit(main(WORKFLOW, fit, predict, __doc__ or ""))\n'
     )
+
+
+def optional(task: Task) -> dict[str, str]:
+    """Arguments of the workflow that only some tasks need."""
+    more = [t.key for t in task.tables if t.role == "more"]
+    images = next((t.key for t in task.tables if t.role == "images"), None)
+    return ({"more_files": repr(more)} if more else {}) | ({"images_file": repr(images)} if images is not None else {})
 
 
 def banner(title: str) -> str:

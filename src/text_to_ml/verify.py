@@ -102,8 +102,8 @@ def static_failures(source: str, required: tuple[str, ...], candidate: Candidate
 
 def rule_sentences(domain: DomainFamily, stage: str, kind: str = "") -> list[tuple[str, str]]:
     """(name, sentence) of every rule that a module of this stage must keep (`SYNTHETIC`: a program for synthetic data,
-    `NETWORK`: a model that is a network), in the order in which they are checked; for the prompt. ``kind``: of the task; "" gives
-    the rules of all kinds."""
+    `NETWORK`: a model that is a network), in the order in which they are checked; for the prompt. ``kind``: of the task;
+    "" gives the rules of all kinds."""
     place = Stage.MODELING if stage == NETWORK else stage
     required = domain.synthetic_required if place == SYNTHETIC else domain.required[Stage(place)]
     skipped = "hyperparameters_are_arguments" if stage == SYNTHETIC else ""
@@ -267,4 +267,5 @@ def passes_folder() -> Path:
 def readable_of(facts: Mapping[str, Any]) -> tuple[Path, ...]:
     """Files that the unit tests read."""
     names = {*facts.get("files", {}).values(), *facts.get("files_without_targets", {}).values()}
+    names |= {path for files, _ in facts.get("new_files", ()) for path in files.values()}
     return tuple(sorted({Path(n) for n in names}))

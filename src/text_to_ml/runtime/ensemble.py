@@ -120,8 +120,12 @@ def commands_of(e: Ensemble) -> Commands:
         models = [fitted_model(m, fit, d) for m, d in zip(e.members, data, strict=True)]
         return {"members": models, "posts": posts, "rows": models[0]["rows"]}
 
-    def answer(w: Workflow, predict: Callable[..., Any], model: dict[str, Any], source: Path) -> tuple[Any, np.ndarray]:
-        samples = [read_new(m, source, own["columns"]) for m, own in zip(e.members, model["members"], strict=True)]
+    def answer(
+        w: Workflow, predict: Callable[..., Any], model: dict[str, Any], source: Path, workspace: Path
+    ) -> tuple[Any, np.ndarray]:
+        samples = [
+            read_new(m, source, own["columns"], workspace) for m, own in zip(e.members, model["members"], strict=True)
+        ]
         outputs = [
             predict(m, own["fitted"], rows) for m, own, rows in zip(e.members, model["members"], samples, strict=True)
         ]

@@ -37,7 +37,8 @@ class Training:
 
     momentum    of SGD; the first beta of Adam and AdamW
     epochs      at most; also the length of the cosine schedule. Below 1: a part of one epoch
-    stop_after  epochs after which training stops for now (a budget); the schedule stays that of ``epochs``
+    stop_after  epochs after which training stops, the schedule stays that of ``epochs``
+    share       part of the epochs that is trained now (a budget); the rest may follow from the checkpoint
     seconds     that training may take; ``epochs`` are lowered to what fits
     resume      a checkpoint to go on from        keep  where to leave one
     """
@@ -50,6 +51,7 @@ class Training:
     scheduler: str = "cosine"
     epochs: float = EPOCHS
     stop_after: int | None = None
+    share: float = 1.0
     seconds: float | None = None
     resume: str | None = None
     keep: str | None = None
@@ -286,9 +288,10 @@ def run_training(
         steps = math.ceil(len(batches) / accumulate) * max(1, int(epochs))
         lesson = Lesson(network, own.kind, t, own.seed, steps)
         watch = Watch(t.seconds)
-        most = max(1, int(epochs))
+        most = max(1, int(min(epochs, t.stop_after or epochs)))
+        most = max(1, round(most * t.share))
         trainer = Trainer(
-            accelerator="auto", devices=1, precision=precision, max_epochs=min(most, t.stop_after or most),
+            accelerator="auto", devices=1, precision=precision, max_epochs=most,
             accumulate_grad_batches=accumulate, gradient_clip_val=1.0, callbacks=[watch], logger=False,
             enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
             deterministic="warn",
@@ -311,6 +314,7 @@ def affordable(
     """Epochs that fit into ``seconds``: whole ones, or a part of one; measured by a few steps of a copy of the network."""
     place = device()
     lesson = Lesson(copy.deepcopy(network).to(place).train(), own.kind, own.training, own.seed, 1)
+    optimizer = lesson.configure_optimizers()["optimizer"]
     spent: list[float] = []
     kind = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(str(precision))
     for number, (inputs, targets) in enumerate(batches):
@@ -318,11 +322,13 @@ def affordable(
         with torch.autocast(place.type, kind) if kind else contextlib.nullcontext():
             loss = lesson.loss((to(place, inputs), targets.to(place)))
         loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
         float(loss)
         spent.append(time.monotonic() - began)
-        if number == 3 or sum(spent) > 0.2 * seconds:
+        if number == 5 or sum(spent) > 0.15 * seconds:
             break
-    step = min(spent[1:] or spent) * 1.25  # the optimiser's part
+    step = sum(spent[1:] or spent) / len(spent[1:] or spent)
     found = 0.85 * (seconds - sum(spent)) / (step * (len(batches) + 0.7 * checks))
     return float(max(1, math.floor(found))) if found >= 1 else max(math.floor(found * 100) / 100, 0.01)
 

@@ -122,24 +122,25 @@ class Evaluator:
         repeat: int = 0,
         part: Part | None = None,
         start: Sequence[np.ndarray] = (),
-        epochs: float = 1.0,
         cancel: threading.Event | None = None,
         limits: Limits | None = None,
         rival: Sequence[float] = (),
     ) -> Evaluation:
         """Cross-validate one configuration; never raises for what generated code does.
 
-        ``part``: some folds and rows only. ``start``: outputs of the first folds, which are known already. ``epochs``: a part of the epochs
-        of a network, which then goes on from where a smaller part stopped. ``rival``: fold scores of the best program so far; after
-        two folds that are both clearly worse than the rival's, the rest is not run, and the status is "stopped early".
+        ``part``: some folds and rows only; of a network, that share of the epochs instead of the rows, and it goes on from where a
+        smaller budget stopped. ``start``: outputs of the first folds, which are known already. ``rival``: fold scores of the best
+        program so far; after two folds that are both clearly worse than the rival's, the rest is not run, and the status is
+        "stopped early".
         """
         started = time.perf_counter()
         run = TrialJobs(self, modules, configuration, self.folder / "trials" / name, cancel, limits or self.limits)
         try:
             loaded = self.data.load(run.program, modules[Stage.PREPARATION].source)
-            folds = self.data.folds(loaded, repeat, 1.0 if part is None else part.rows)
+            network, share = modules[Stage.MODELING].network, 1.0 if part is None else part.rows
+            folds = self.data.folds(loaded, repeat, 1.0 if network else share)
             folds = folds if part is None else folds[: part.folds]
-            run.plan_training(configuration, len(folds), epochs)
+            run.plan_training(configuration, len(folds), share)
             outputs = list(start[: len(folds)])
             for i, fold in enumerate(folds):
                 if i >= len(outputs):

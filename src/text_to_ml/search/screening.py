@@ -6,8 +6,10 @@ Each verified module is scored at its defaults in the sandbox; the numbers are r
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from text_to_ml.search.proxies.ranking import keep, rank
 from text_to_ml.search.proxies.scores import PROXIES, ProxyScores
 from text_to_ml.search.training import IMPORTS
 
+Deliver = Callable[[Candidate], Module | None]
+Screen = Callable[[Sequence[Candidate], Deliver], Mapping[str, str]]
 ENTRY = "text_to_ml.search.proxies.job:score"
 FRACTION = 0.5
 """The paper's μ: the part of the candidates that is dropped."""
@@ -42,7 +46,7 @@ class Screening:
     record: Callable[[dict[str, Any]], object]
     workers: int = 2
 
-    def __call__(self, networks: Sequence[Candidate], deliver: Callable[[Candidate], Module | None]) -> dict[str, str]:
+    def __call__(self, networks: Sequence[Candidate], deliver: Deliver) -> dict[str, str]:
         """Names of the candidates to drop, each with its reason; what has no verified module takes no part."""
         if len(networks) < 2:
             return {}
@@ -86,6 +90,59 @@ class Screening:
             why = f"{result.status}: {result.error}".strip(": ")
             return ProxyScores(reasons=dict.fromkeys(PROXIES, why))
         return scores_of(result.value)
+
+
+class Gate:
+    """Lets networks into the search when they have been screened and not dropped; ``locked`` ones are never dropped."""
+
+    def __init__(
+        self, networks: Sequence[Candidate], screen: Screen | None, locked: Collection[str], stop: threading.Event
+    ) -> None:
+        self.networks = list(networks) if screen is not None else []
+        self.screen = screen
+        self.locked = locked
+        self.stop = stop
+        self._open = False
+        self._names = {c.name for c in self.networks}
+        self._verdict: Future[Mapping[str, str]] = Future()
+        if not self.networks:
+            self._verdict.set_result({})
+
+    def open(self, deliver: Deliver, *, wait: bool) -> None:
+        """Begin to screen, in a thread of its own; ``wait``: return when that is done."""
+        if self._verdict.done() or self._open:
+            return
+        self._open = True
+        thread = threading.Thread(target=self._run, args=(deliver,), daemon=True, name="text-to-ml-proxies")
+        thread.start()
+        while wait and thread.is_alive() and not self.stop.is_set():
+            thread.join(0.2)
+
+    def _run(self, deliver: Deliver) -> None:
+        assert self.screen is not None
+        try:
+            dropped = self.screen(self.networks, deliver)
+            self._verdict.set_result({name: why for name, why in dropped.items() if name not in self.locked})
+        except CancelledError:  # the search ended before the modules were there
+            self._verdict.set_result({})
+        except BaseException as error:
+            self._verdict.set_exception(error)
+            if not self.stop.is_set():
+                self.stop.set()
+                raise
+
+    def lets(self, name: str, *, patient: bool = False) -> bool:
+        """False for a network that was dropped, or (unless ``patient``) where the search ends before that is known."""
+        if name not in self._names:
+            return True
+        while not self._verdict.done() and (patient or not self.stop.is_set()):
+            wait_for([self._verdict], timeout=0.2)
+        return self._verdict.done() and name not in self.dropped()
+
+    def dropped(self) -> Mapping[str, str]:
+        """Names of the networks that were dropped, with reasons; empty before that is known."""
+        known = self._verdict.done() and self._verdict.exception() is None
+        return self._verdict.result() if known else {}
 
 
 def scores_of(said: dict[str, Any]) -> ProxyScores:

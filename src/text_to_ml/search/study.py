@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Module,
 from text_to_ml.sandbox.base import Limits
 from text_to_ml.search.evaluation import EARLY, Evaluator
 from text_to_ml.search.fidelity import Fidelity
+from text_to_ml.search.screening import Gate, Screen
 from text_to_ml.search.space import Place, searched
 from text_to_ml.search.strategies import Observation, Proposal, Strategy
 from text_to_ml.search.training import with_training
@@ -62,7 +63,7 @@ class Study:
     deliveries: int = 2
     prefetch: bool = False
     locked: frozenset[tuple[Stage, str]] = frozenset()
-    screen: Callable[[Sequence[Candidate], Callable[[Candidate], Module | None]], Mapping[str, str]] | None = None
+    screen: Screen | None = None
     limits: Limits = field(default_factory=Limits)
     fidelity: Fidelity = field(default_factory=Fidelity)
     ensemble: bool = False
@@ -77,11 +78,9 @@ class Study:
         self._running: dict[int, Proposal] = {}
         self._modules: dict[tuple[Stage, str], Future[Module | None]] = {}
         self._pool = ThreadPoolExecutor(self.deliveries, thread_name_prefix="module")
-        self._networks = [c for c in searched(self.space, Stage.MODELING) if c.network] if self.screen else []
-        self._screened: Future[Mapping[str, str]] = Future()
-        self._screening = threading.Thread(target=self._screen, daemon=True)
-        if not self._networks:
-            self._screened.set_result({})
+        networks = [c for c in searched(self.space, Stage.MODELING) if c.network]
+        locked = {name for stage, name in self.locked if stage is Stage.MODELING}
+        self.gate = Gate(networks, self.screen, locked, self.stop)
 
     # ------------------------------------------------------------------------------------------------ the loop
 
@@ -89,12 +88,10 @@ class Study:
         """Search until the budget is spent or `stop` is set; running trials are cancelled at the deadline."""
         if self.prefetch:
             self._fetch()
-        if self._networks and not self._screening.is_alive() and not self._screened.done():
-            self._screening.start()
-            if not self.race:
-                self._screening.join()
         pool = ThreadPoolExecutor(self.workers, thread_name_prefix="trial")
         with pool, Watch(self.stop, lambda: budget.left() <= self.reserve(budget.total)) as self.over:
+            self.gate.stop = self.over
+            self.gate.open(lambda c: self._wanted(c.stage, c.name).result(), wait=not self.race)
             done = wait([pool.submit(self._work, budget) for _ in range(self.workers)]).done
         with self._lock:
             self._modules = {key: f for key, f in self._modules.items() if not f.cancel()}
@@ -115,19 +112,6 @@ class Study:
                     self._wanted(stage, choice.candidate)
         for candidate in searched(space, Stage.MODELING):
             self._wanted(Stage.MODELING, candidate.name)
-
-    def _screen(self) -> None:
-        """Have the networks screened; a locked one stays."""
-        assert self.screen is not None
-        locked = {name for stage, name in self.locked if stage is Stage.MODELING}
-        try:
-            dropped = self.screen(self._networks, lambda c: self._wanted(c.stage, c.name).result())
-            self._screened.set_result({name: why for name, why in dropped.items() if name not in locked})
-        except CancelledError:
-            self._screened.set_result({})
-        except BaseException as error:
-            self._screened.set_exception(error)
-            self.over.set()
 
     def _work(self, budget: Budget) -> None:
         try:
@@ -168,7 +152,7 @@ class Study:
     def _spent(self, number: int) -> float:
         """Cost of the trials before this number, those that run at what they will cost; so that it does not depend on timing."""
         before = [t.cost for n, t in sorted(self.trials.items()) if n < number]
-        running = [self._cost(p) for n, p in self._running.items() if n < number]
+        running = [self.fidelity.cost(p.budget, p.continued) for n, p in self._running.items() if n < number]
         return math.fsum([*before, *running]) + 1e-9
 
     def _propose(self, number: int) -> Proposal | None:
@@ -198,17 +182,16 @@ class Study:
             if self.over.is_set():
                 return replace(base, state="stopped")
             model = proposal.configuration.choices[Stage.MODELING].candidate
-            why = self.screened().get(model, "a module of it was dropped")
+            why = self.gate.dropped().get(model, "a module of it was dropped")
             return replace(base, error=why, seconds=time.perf_counter() - started)
         best = self.ranked()[:1] if self.race and proposal.budget >= 1.0 else []
         result = self.evaluator.evaluate(
             modules,
             proposal.configuration,
             name=str(number),
-            part=None if self._network(proposal) else self.fidelity.part(proposal.budget),
+            part=self.fidelity.part(proposal.budget),
             start=self._start(proposal),
             cancel=self.over,
-            epochs=proposal.budget,
             limits=self.limits,
             rival=best[0].folds if best else (),
         )
@@ -216,7 +199,7 @@ class Study:
         if result.score is None and self.over.is_set() and not early:
             return replace(base, state="stopped")
         state = EARLY if early else "finished" if result.score is not None else "failed"
-        cost = self._cost(proposal)
+        cost = self.fidelity.cost(proposal.budget, proposal.continued)
         if early:
             cost = max(0.0, cost - 1.0 + 2 / len(best[0].folds))
         return replace(
@@ -225,19 +208,9 @@ class Study:
             blocks=result.blocks, training=result.training,
         )  # fmt: skip
 
-    def _network(self, proposal: Proposal) -> bool:
-        """True where budgets are epochs: a network is trained on all folds, and goes on from its checkpoints."""
-        return self.space.find(Stage.MODELING, proposal.configuration.choices[Stage.MODELING].candidate).network
-
-    def _cost(self, proposal: Proposal) -> float:
-        """What a proposal costs, in full evaluations."""
-        if self._network(proposal):
-            return proposal.budget - proposal.continued
-        return self.fidelity.cost(proposal.budget, proposal.continued)
-
     def _start(self, proposal: Proposal) -> tuple[np.ndarray, ...]:
         """What was kept of the trial that a promoted one goes on from: outputs of its folds, where they had all their rows."""
-        if not proposal.continued or self._network(proposal) or self.fidelity.part(proposal.continued).rows < 1.0:
+        if not proposal.continued or self.fidelity.part(proposal.continued).rows < 1.0:
             return ()
         key = proposal.configuration.key
         earlier = [
@@ -248,10 +221,7 @@ class Study:
     def modules(self, configuration: Configuration, *, patient: bool = False) -> dict[Stage, Module] | None:
         """The verified modules of a configuration, generated when first wanted, at the same time (Algorithm 2, lines 11-15);
         None where one was dropped, or (unless ``patient``) where the search ends before it is there."""
-        model = configuration.choices[Stage.MODELING].candidate
-        if any(c.name == model for c in self._networks) and (
-            not self._await_screening(patient) or model in self.screened()
-        ):
+        if not self.gate.lets(configuration.choices[Stage.MODELING].candidate, patient=patient):
             return None
         futures = {stage: self._wanted(stage, configuration.choices[stage].candidate) for stage in STAGES}
         found = {}
@@ -264,17 +234,6 @@ class Study:
             found[stage] = module
         return found
 
-    def _await_screening(self, patient: bool) -> bool:
-        """Wait until the networks are screened; False where the search ends before."""
-        while not self._screened.done() and (patient or not self.over.is_set()):
-            wait([self._screened], timeout=0.2)
-        return self._screened.done()
-
-    def screened(self) -> Mapping[str, str]:
-        """Networks that zero-cost proxies dropped, with reasons."""
-        done = self._screened.done() and self._screened.exception() is None
-        return self._screened.result() if done else {}
-
     def _wanted(self, stage: Stage, name: str) -> Future[Module | None]:
         with self._lock:
             if (stage, name) not in self._modules:
@@ -286,7 +245,7 @@ class Study:
         with self._lock:
             ended = [(key, f) for key, f in self._modules.items() if f.done() and not f.cancelled()]
         gone = {key for key, future in ended if future.exception() is None and future.result() is None}
-        return frozenset(gone | {(Stage.MODELING, name) for name in self.screened()})
+        return frozenset(gone | {(Stage.MODELING, name) for name in self.gate.dropped()})
 
     def whole(self) -> SearchSpace:
         """The space; where candidates of a stage are locked, these alone. The portfolio keeps its length, with locked

@@ -19,6 +19,8 @@ from text_to_ml.sandbox.base import Limits
 IMPORTS = ("torch", "lightning.pytorch")
 """What programs with a network import: held by the warm process."""
 CHECKPOINT = "training.ckpt"
+LEARNT = ("epochs", "stop_after")
+"""Values that a trial's own training finds out."""
 UNLIMITED = 7200.0
 """Seconds of one training where the run has no time limit."""
 
@@ -38,7 +40,7 @@ class TrainingPlan:
     """How the network of one trial is trained.
 
     folder     where checkpoints are kept between budgets
-    key        names the trial's modules and values
+    key        names the trial's modules and values, those of `LEARNT` left out: it is the same at every budget
     seconds    for one training; the first fold finds out how many epochs that is, and the others keep to it
     budget     share of the largest number of epochs; below 1 a checkpoint is kept
     """
@@ -50,11 +52,6 @@ class TrainingPlan:
     learnt: dict[str, Value] = field(default_factory=dict)
     records: list[dict[str, Any]] = field(default_factory=list)
 
-    @property
-    def stop_after(self) -> int | None:
-        """Epochs of this budget; None for the largest."""
-        return None if self.budget >= 1 else max(1, round(LARGEST_BUDGET * self.budget))
-
     def checkpoint(self, name: str) -> Path:
         """Where the checkpoint of one fold is kept."""
         return self.folder / f"{self.key}-{name.replace(' ', '-')}.ckpt"
@@ -64,8 +61,8 @@ class TrainingPlan:
         told: dict[str, Any] = dict(self.learnt)
         if self.seconds is not None and not self.learnt and not self.records and "epochs" not in chosen:
             told["seconds"] = self.seconds
-        if self.stop_after is not None:
-            told |= {"stop_after": self.stop_after, "keep": CHECKPOINT}
+        if self.budget < 1:
+            told |= {"share": self.budget, "keep": CHECKPOINT}
         if self.checkpoint(name).is_file():
             told["resume"] = str(self.checkpoint(name))
         return told
@@ -87,7 +84,7 @@ class TrainingPlan:
             if said.get("ended") == "time limit" and trained >= 1:
                 self.learnt["stop_after"] = int(trained)
         left = scratch / CHECKPOINT
-        if self.stop_after is not None and left.is_file() and not left.is_symlink():
+        if self.budget < 1 and left.is_file() and not left.is_symlink():
             self.folder.mkdir(parents=True, exist_ok=True)
             shutil.move(left, self.checkpoint(name))
 
@@ -110,6 +107,15 @@ def number(record: Mapping[str, Any], key: str) -> float:
     """A number of a record, 0 where there is none."""
     found = record.get(key)
     return float(found) if isinstance(found, int | float) and math.isfinite(found) else 0.0
+
+
+def training_key(program: str, configuration: Configuration) -> str:
+    """Names a program's text and its values, without what its training learnt."""
+    choices = {
+        s: Choice(c.candidate, {k: v for k, v in c.values.items() if k not in LEARNT or s is not Stage.MODELING})
+        for s, c in configuration.choices.items()
+    }
+    return f"{program}-{Configuration(choices).key}"
 
 
 def with_training(configuration: Configuration, learnt: Mapping[str, Value]) -> Configuration:

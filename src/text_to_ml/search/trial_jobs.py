@@ -19,7 +19,7 @@ from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Sandbox
 from text_to_ml.sandbox.environment import graphics
 from text_to_ml.sandbox.left import read_array
 from text_to_ml.search.data import Fold, Loaded
-from text_to_ml.search.training import IMPORTS, TrainingPlan, training_limits, training_seconds
+from text_to_ml.search.training import IMPORTS, TrainingPlan, training_key, training_limits, training_seconds
 
 FIT = "text_to_ml.runtime.job:fit_predict"
 POST = "text_to_ml.runtime.job:post_process"
@@ -74,7 +74,7 @@ class TrialJobs:
 
     def plan_training(self, configuration: Configuration, folds: int, budget: float) -> None:
         """How long the network is trained, if there is one."""
-        key = f"{self.program.stem}-{configuration.key}"
+        key = training_key(self.program.stem, configuration)
         seconds = training_seconds(self.owner.seconds, folds) if self.network else None
         self.training = TrainingPlan(self.owner.folder / "checkpoints", key, seconds, budget if self.network else 1.0)
 

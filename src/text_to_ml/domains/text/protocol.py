@@ -64,5 +64,4 @@ def model_takes_texts_never_seen(c: ModelingCase) -> None:
 
 RULES.append(numeric(models.model_takes_several_targets_where_it_says_so))
 RULES += [numeric(r) if r.name in AS_NUMBERS else r for r in POST_PROCESSING_RULES]
-RULES += [numeric(r) for r in NETWORK_RULES]
-RULES += SEQUENCE_RULES
+RULES += [*SEQUENCE_RULES, *NETWORK_RULES]
