@@ -31,7 +31,7 @@ from text_to_ml.values import Form
 from text_to_ml.workshop import Workshop
 from text_to_ml.writers.catalogue import CatalogueWriter
 
-from ..conftest import KIND
+from ..conftest import KIND, ROOT
 
 TRUTH = np.linspace(0.0, 1.0, 50)
 
@@ -79,7 +79,7 @@ def members_of(folder: Path, models: list[tuple[str, str]]) -> tuple[Setting, li
     writer = CatalogueWriter()
     space = writer.space(task)
     setting = Setting(task, get_domain(task.domain), metric_of(task), split_of(task, 0), kind(task))
-    post = space.stage(Stage.POST_PROCESSING)[-1]
+    post = space.stage(Stage.POST_PROCESSING)[-1 if task.name == "multilabel" else 0]
     members = []
     for model, preparation in models:
         found = {
@@ -145,7 +145,16 @@ def by_hand(program: Any, folder: Path, blend: str) -> dict[str, Any]:
     scores = [first.score(c, program.scorable(first, p)) for c, p in zip(codes, predictions, strict=True)]
     made: dict[str, Any] = {"validation": pytest.approx(np.mean(scores)), "folds": pytest.approx(scores), "test": None}
     if len(test):
-        made["test"] = pytest.approx(program.evaluate_ensemble(program.ENSEMBLE, folder)["test"])
+        raw = [m.fit_predict(m, data.samples, own, data.codes[own], [test])[0] for m in program.ENSEMBLE.members]
+        posts = [program.fitted_post(first, means, codes)] if blend == "outputs" else None
+        if posts is None:
+            found = sum(
+                program.new_post_processing(m).transform(o) / 3
+                for m, o in zip(program.ENSEMBLE.members, raw, strict=True)
+            )
+        else:
+            found = posts[0].transform(sum(o / 3 for o in raw))
+        made["test"] = pytest.approx(first.score(data.codes[test], program.scorable(first, found)))
     return made
 
 
@@ -160,13 +169,11 @@ def test_a_load_that_does_the_same_is_left_out(workspaces: dict[str, Path]) -> N
 
 
 @pytest.fixture(scope="module")
-def searched(
-    workspaces: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Any, Any, Any, Budget]]:
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any, Any, Budget]]:
     """A finished search for labels, its workshop still open."""
     given = {"evaluations": 6, "strategy": "random", "ensemble": True, "sandbox": "none" if KIND == "none" else "auto"}
     options = Options.make(**given)
-    understood, store, _ = begin(workspaces["multiclass"], None, tmp_path_factory.mktemp("joined") / "run", options)
+    understood, store, _ = begin(ROOT / "examples/iris", None, tmp_path_factory.mktemp("joined") / "run", options)
     record_start(store, understood, options)
     budget = Budget(evaluations=options.evaluations)
     with Workshop(understood, options, store, budget, threading.Event()) as shop:
