@@ -16,7 +16,7 @@ from benchmarks.mutation import oracle
 
 from text_to_ml.assemble import Setting, assemble
 from text_to_ml.domains.base import get_domain
-from text_to_ml.domains.tabular.miniature import kind, write_table
+from text_to_ml.domains.shared.miniature import kind, write_table
 from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Module, Stage
 from text_to_ml.sandbox.base import Job, Limits, Sandbox
 from text_to_ml.start import metric_of, split_of

@@ -182,7 +182,7 @@ class Run:
         reader = self.started["understood"]["reader"]
         with tempfile.TemporaryDirectory() as name:
             source, output = Path(name) / f"input{reader['suffix']}", Path(name) / "predictions.csv"
-            from text_to_ml.domains.tabular.miniature import write_table
+            from text_to_ml.domains.shared.miniature import write_table
             from text_to_ml.values import Reader
 
             write_table(frame, source, Reader(reader["function"], reader["options"]))

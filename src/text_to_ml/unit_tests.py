@@ -114,7 +114,7 @@ def write_unit_tests(
     (out / "pytest.ini").write_text(PYTEST_INI, encoding="utf-8")
     (out / "conftest.py").write_text(CONFTEST.format(warning=WARNING), encoding="utf-8")
     for stage in STAGES:
-        text = test_file(stage, domain.rules(stage), task.name)
+        text = test_file(stage, [r for r in domain.rules(stage) if r.applies(facts["kind"])], task.name)
         (out / f"test_{stage}.py").write_text(text, encoding="utf-8")
     return out
 
@@ -132,7 +132,10 @@ def _miniature(facts: Mapping[str, Any], out: Path) -> dict[str, dict[str, str]]
         for key, path in facts.get(what, {}).items():
             target = out / "miniature" / place / key
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+            if Path(path).is_dir():
+                shutil.copytree(path, target, dirs_exist_ok=True)
+            else:
+                shutil.copyfile(path, target)
             moved[what][key] = target.relative_to(out).as_posix()
     return moved
 

@@ -78,7 +78,8 @@ class Column:
     """The profile of one column.
 
     ``kind``: number, integer, boolean, category, text, date, identifier, constant, empty.
-    ``examples`` are a few distinct values as text; with `--share names` they never leave the machine.
+    ``examples`` are a few distinct values as text; with `--share names` they never leave the machine. ``words``: of a text or a
+    category on average.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Column:
     low: float | None = None
     high: float | None = None
     examples: tuple[str, ...] = ()
+    words: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ class Task:
 
     workspace  the folder of the task's files
     targets    names of the target columns
-    classes    the user's labels in class order (binary: the positive class last); empty for regression
+    classes    the user's labels in class order (binary: the positive class last); empty for numbers and texts
     metric     name in the registry of `text_to_ml.metrics`; ``metric_options`` are its keyword arguments
     entity     the column that names the entity where a table holds several rows for one; else None
     ids        columns that identify a row and carry no meaning (kept for the predictions file, never a feature)

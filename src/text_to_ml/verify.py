@@ -100,13 +100,13 @@ def static_failures(source: str, required: tuple[str, ...], candidate: Candidate
     return [Failure(*found) for found in findings(Code(source, required, parameters))]
 
 
-def rule_sentences(domain: DomainFamily, stage: str) -> list[tuple[str, str]]:
+def rule_sentences(domain: DomainFamily, stage: str, kind: str = "") -> list[tuple[str, str]]:
     """(name, sentence) of every rule that a module of this stage must keep (`SYNTHETIC`: a program for synthetic data),
-    in the order in which they are checked; for the prompt."""
+    in the order in which they are checked; for the prompt. ``kind``: of the task; "" gives the rules of all kinds."""
     required = domain.synthetic_required if stage == SYNTHETIC else domain.required[Stage(stage)]
     skipped = "hyperparameters_are_arguments" if stage == SYNTHETIC else ""
     static = [(r.name, r.text(required)) for r in STATIC_RULES if r.name != skipped]
-    return [*static, (END_RULE, END_SENTENCE), *((r.name, r.sentence) for r in domain.rules(stage))]
+    return [*static, (END_RULE, END_SENTENCE), *((r.name, r.sentence) for r in domain.rules(stage) if r.applies(kind))]
 
 
 def settings_of(candidate: Candidate) -> list[dict[str, Any]]:
@@ -212,7 +212,18 @@ class Verifier:
 
     def _synthetic_facts(self) -> dict[str, Any]:
         """The facts that synthetic data is made from: nothing of the files."""
-        kept = ("kind", "form", "classes", "low", "high", "non_negative", "most_features")
+        kept = (
+            "kind",
+            "form",
+            "classes",
+            "low",
+            "high",
+            "non_negative",
+            "most_features",
+            "most_texts",
+            "texts",
+            "options",
+        )
         return {k: self.facts[k] for k in kept if k in self.facts}
 
     def _broken(self, result: ExecutionResult) -> TestReport:

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 
 from text_to_ml.assemble import Setting
 from text_to_ml.domains.base import get_domain
-from text_to_ml.domains.tabular.miniature import kind
 from text_to_ml.errors import LLMError, LLMRejected, LLMUnreachable, ReplayMiss
 from text_to_ml.generate import Generator, synthetic_programs
 from text_to_ml.llm import open_llm
@@ -84,7 +83,9 @@ class Workshop:
             metric = metric_of(task)
             if Path(task.metric).name == GENERATED:
                 metric = replace(metric, function=SandboxedScore(metric.code, self.box, self.work / "scores"))
-            self.setting = Setting(task, self.domain, metric, split_of(task, options.seed), kind(task), options.seed)
+            self.setting = Setting(
+                task, self.domain, metric, split_of(task, options.seed), self.domain.kind(task), options.seed
+            )
             data = DataStore(self.setting, self.box, self.work / "data", self.limits)
             self.evaluator = Evaluator(self.setting, self.box, data, self.work, self.limits)
             self.writer: Writer = self.builtin if self.llm is None else self._language_model_writer()
@@ -129,7 +130,7 @@ class Workshop:
             self.llm,
             Prompts(None if folder is None else Path(folder)),
             self.domain,
-            lambda stage: rule_sentences(self.domain, stage),
+            lambda stage: rule_sentences(self.domain, stage, self.domain.kind(self.task)),
             share=self.options.share,
             most=self.options.candidates,
             threads=self.setting.threads,

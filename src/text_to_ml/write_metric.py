@@ -72,8 +72,8 @@ def write_metric(
 def metric_facts(task: Task, kind: str) -> dict[str, Any]:
     """What the rules and the prompt must know."""
     forms = [Form.LABELS, Form.PROBABILITIES]
-    if kind == "regression":
-        forms = [Form.VALUES]
+    if kind in ("regression", "sequence"):
+        forms = [Form.VALUES if kind == "regression" else Form.TEXTS]
     elif kind == "classification" and len(task.classes) > 2:
         forms.append(Form.RANKINGS)
     table = task.labels_table or task.samples_table

@@ -26,6 +26,8 @@ class DomainFamily(Protocol):
     name: str
     verify_entry: str
     """Entry point of the job that runs the unit tests of one module."""
+    prepared: str
+    """What data preparation gives, in a few words for the prompt of the search space."""
     required: ClassVar[dict[Stage, tuple[str, ...]]]
     """Top-level names that a module of each stage must define."""
     synthetic_required: ClassVar[tuple[str, ...]]
@@ -62,6 +64,10 @@ class DomainFamily(Protocol):
     def facts(self, task: Task, workspace: Path, plan: Plan | None = None) -> dict[str, Any]:
         """JSON facts that the unit tests need, the plan (None: the default one) among them; cuts the miniature workspace
         into ``workspace``."""
+        ...
+
+    def kind(self, task: Task) -> str:
+        """ "classification", "multilabel" or "regression", as the runtime says it."""
         ...
 
     def preload(self) -> Sequence[str]:

@@ -19,6 +19,7 @@ DEFAULTS = {
     Category.MULTILABEL: "f1_micro",
     Category.REGRESSION: "rmse",
     Category.MULTIOUTPUT_REGRESSION: "mcrmse",
+    Category.SEQUENCE: "chrf",
 }
 
 

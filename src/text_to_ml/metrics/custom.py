@@ -64,7 +64,11 @@ def metric_of(path: Path, space: dict[str, Any], function: Callable[..., float],
         raise OptionError(f"metric {path}: must say direction = 'minimize' or direction = 'maximize'.")
     if form not in list(Form):
         raise OptionError(f"metric {path}: must say form = one of {', '.join(Form)}.")
-    categories = frozenset(c for c in Category if c.is_regression == (form == Form.VALUES))
+    if form == Form.TEXTS:
+        categories = frozenset({Category.SEQUENCE})
+    else:
+        numeric = frozenset(Category) - {Category.SEQUENCE}
+        categories = frozenset(c for c in numeric if c.is_regression == (form == Form.VALUES))
     return Metric(
         str(space.get("name", path.stem)),
         direction,  # type: ignore[arg-type]

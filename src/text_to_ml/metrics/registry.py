@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from text_to_ml.metrics import fold, labels, probabilities, values
+from text_to_ml.metrics import fold, labels, probabilities, texts, values
 from text_to_ml.metrics.base import Metric
 from text_to_ml.values import Category, Form
 
@@ -16,6 +16,7 @@ MULTILABEL = frozenset({Category.MULTILABEL})
 ANY_CLASS = BOTH | MULTILABEL
 REGRESSION = frozenset({Category.REGRESSION, Category.MULTIOUTPUT_REGRESSION})
 SINGLE = frozenset({Category.REGRESSION})
+SEQUENCE = frozenset({Category.SEQUENCE})
 
 ENTRIES: dict[str, Metric] = {}
 ALIASES: dict[str, str] = {}
@@ -113,8 +114,20 @@ def _values() -> None:
     add("kendall", values.correlation, "maximize", form, REGRESSION, "kendall correlation; kendall's tau; kendall tau", kind="kendall")
     add("ccc", values.correlation, "maximize", form, REGRESSION, "concordance correlation; concordance correlation coefficient", kind="concordance")
 
+
+def _texts() -> None:
+    up: Literal["maximize"] = "maximize"
+    form = Form.TEXTS
+    add("bleu", texts.bleu, up, form, SEQUENCE, "bleu score; sacrebleu; corpus bleu; bleu-4")
+    add("chrf", texts.chrf, up, form, SEQUENCE, "chrf score; character n-gram f-score")
+    add("chrf++", texts.chrf, up, form, SEQUENCE, "chrf2++; chrfpp", word_order=2)
+    add("ter", texts.ter, "minimize", form, SEQUENCE, "translation edit rate; translation error rate")
+    add("rouge_l", texts.rouge_l, up, form, SEQUENCE, "rouge-l; rouge; rougel; rouge-l f1")
+    add("exact_match", texts.exact_match, up, form, SEQUENCE, "em; exact match accuracy; exact match score")
+
 # fmt: on
 
 _labels()
 _probabilities()
 _values()
+_texts()

@@ -80,14 +80,14 @@ def load_samples(payload: dict[str, Any]) -> dict[str, Any]:
 def fit_predict(payload: dict[str, Any]) -> dict[str, Any]:
     """Fit on one training part; leaves outputs_<i>.npy for each list of positions in payload["parts"]."""
     started = time.perf_counter()
-    workflow, _ = open_workflow(payload)
+    workflow, module = open_workflow(payload)
     samples = pd.read_pickle(payload["samples"])  # written by the host
     train = np.load(payload["train"], allow_pickle=False)
     codes = np.load(payload["targets"], allow_pickle=False)
     parts = [np.load(part, allow_pickle=False) for part in payload["parts"]]
     ready = time.perf_counter()
     for number, outputs in enumerate(workflow.fit_predict(workflow, samples, train, codes, parts)):
-        np.save(f"outputs_{number}.npy", np.asarray(outputs, dtype=float), allow_pickle=False)
+        np.save(f"outputs_{number}.npy", module.plain_array(outputs), allow_pickle=False)
     return {"seconds": time.perf_counter() - ready, "overhead": ready - started}
 
 

@@ -19,12 +19,14 @@ from text_to_ml.runtime.rules import Rule, rule, run_rules
 RULES: list[Rule] = []
 METRIC = "metric"
 ROWS = 200
+WORDS = tuple(f"{a}{b}{c}" for a in "bdklmnrst" for b in "aeiou" for c in ("n", "r", "st", "lo"))
+"""Words of made-up texts."""
 NOISE = (0.0, 0.15, 0.5, 1.0)
 
 
 @dataclass
 class MetricCase:
-    """A metric and predictions that get worse step by step. ``kind``: classification, multilabel or regression."""
+    """A metric and predictions that get worse step by step. ``kind``: classification, multilabel, regression or sequence."""
 
     module: Any
     kind: str
@@ -40,12 +42,14 @@ class MetricCase:
 
     @cached_property
     def targets(self) -> np.ndarray:
-        """(n,) class codes, (n, L) zeros and ones, or (n,) or (n, t) values."""
+        """(n,) class codes, (n, L) zeros and ones, (n,) or (n, t) values, or (n,) texts."""
         random = np.random.default_rng(0)
         if self.kind == "classification":
             return np.concatenate([np.arange(self.width), random.integers(0, self.width, ROWS - self.width)])
         if self.kind == "multilabel":
             return (random.random((ROWS, self.width)) < 0.4).astype(int)
+        if self.kind == "sequence":
+            return np.array([" ".join(random.choice(WORDS, random.integers(4, 12))) for _ in range(ROWS)])
         values = (
             np.exp(random.normal(size=(ROWS, self.width)))
             if self.non_negative
@@ -60,6 +64,9 @@ class MetricCase:
         if self.kind == "regression":
             moved = y + noise * y.std() * random.normal(size=y.shape)
             return np.abs(moved) if self.non_negative else moved
+        if self.kind == "sequence":
+            wrong = [[random.choice(WORDS) if random.random() < noise else w for w in text.split()] for text in y]
+            return np.array([" ".join(words) for words in wrong])
         if self.kind == "multilabel":
             said = np.where(random.random(y.shape) < noise, random.random(y.shape) < 0.5, y).astype(float)
             return said if self.form == "labels" else np.clip(0.02 + 0.96 * said, 0, 1)

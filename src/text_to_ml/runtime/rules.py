@@ -23,6 +23,7 @@ class Rule:
 
     every_setting  checked at each setting of the hyperparameters, not at the default only
     synthetic      checked with the data of programs D_n where there are any: it is enough to pass with one of them
+    kinds          kinds of tasks that it is for ("classification", "multilabel", "regression", "sequence"); () is all
     """
 
     name: str
@@ -31,16 +32,26 @@ class Rule:
     check: Callable[[Any], None]
     every_setting: bool = False
     synthetic: bool = False
+    kinds: tuple[str, ...] = ()
+
+    def applies(self, kind: str) -> bool:
+        """True where the rule is for this kind of task ("": any)."""
+        return not kind or not self.kinds or kind in self.kinds
 
 
 def rule(
-    stage: str, registry: list[Rule], *, every_setting: bool = False, synthetic: bool = False
+    stage: str,
+    registry: list[Rule],
+    *,
+    every_setting: bool = False,
+    synthetic: bool = False,
+    kinds: tuple[str, ...] = (),
 ) -> Callable[[Callable[[Any], None]], Rule]:
     """Turn a function into a rule and put it in a protocol's registry."""
 
     def register(check: Callable[[Any], None]) -> Rule:
         sentence = " ".join((check.__doc__ or "").split())
-        made = Rule(check.__name__, stage, sentence, check, every_setting, synthetic)
+        made = Rule(check.__name__, stage, sentence, check, every_setting, synthetic, kinds)
         registry.append(made)
         return made
 

@@ -59,11 +59,13 @@ class Labelled:
 
 
 def normalise(samples: pd.DataFrame) -> pd.DataFrame:
-    """Give columns of mixed Python objects one type: text, with missing values kept."""
+    """Give columns of mixed Python objects one type: text, with missing values kept; columns of bytes stay as they are."""
     changed = {}
     for position, dtype in enumerate(samples.dtypes):
         if dtype.kind == "O" and str(dtype) == "object":
             column = samples.iloc[:, position]
+            if any(isinstance(value, bytes) for value in column):
+                continue
             changed[samples.columns[position]] = column.map(str, na_action="ignore").astype("str")
     return samples.assign(**changed) if changed else samples
 
@@ -79,7 +81,12 @@ def take(samples: pd.DataFrame, positions: np.ndarray) -> pd.DataFrame:
 
 
 def encode(targets: pd.DataFrame, classes: Sequence[Any], kind: str) -> np.ndarray:
-    """Raw targets → float array; class codes for classification. Missing or unknown values become NaN."""
+    """Raw targets → float array; class codes for classification. Missing or unknown values become NaN.
+
+    Sequence to sequence: (n,) array of str, a missing text is empty.
+    """
+    if kind == "sequence":
+        return np.array([str(v) for v in targets.iloc[:, 0].fillna("")], dtype=np.str_)
     if kind != "classification":
         values = targets.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
         return values[:, 0] if values.shape[1] == 1 and kind == "regression" else values
@@ -87,6 +94,19 @@ def encode(targets: pd.DataFrame, classes: Sequence[Any], kind: str) -> np.ndarr
     column = targets.iloc[:, 0]
     exact = column.map({label: float(code) for code, label in enumerate(classes)})
     return exact.fillna(column.map(lambda v: lookup.get(str(v), np.nan))).to_numpy(dtype=float)
+
+
+def known(targets: np.ndarray) -> np.ndarray:
+    """A mask of the encoded targets that are there."""
+    if targets.dtype.kind == "U":
+        return np.asarray(targets != "")
+    return np.isfinite(targets) if targets.ndim == 1 else np.isfinite(targets).all(axis=1)
+
+
+def plain_array(values: Any) -> np.ndarray:
+    """Outputs or predictions as floats; texts as an array of str."""
+    array = np.asarray(values)
+    return array.astype(np.str_) if array.dtype.kind in "UO" else array.astype(float)
 
 
 def decode(predictions: np.ndarray, classes: Sequence[Any]) -> np.ndarray:
@@ -122,8 +142,8 @@ def join_parts(frames: list[pd.DataFrame], codes: list[np.ndarray], parts: list[
     if len(frames) > 1:
         frames = [f.set_axis([f"{i}:{e}" for e in f.index], axis=0) for i, f in enumerate(frames)]
     samples, targets, part = pd.concat(frames), np.concatenate(codes), np.concatenate(parts)
-    known = np.isfinite(targets) if targets.ndim == 1 else np.isfinite(targets).all(axis=1)
-    samples, targets, part = take(samples, np.flatnonzero(known)), targets[known], part[known]
+    there = known(targets)
+    samples, targets, part = take(samples, np.flatnonzero(there)), targets[there], part[there]
     first = samples[~samples.index.duplicated()] if split.group or split.time else None
     groups = pd.factorize(first[split.group])[0] if first is not None and split.group else None
     times = None
@@ -192,6 +212,8 @@ def scorable(w: Workflow, predictions: np.ndarray) -> np.ndarray:
     """Predictions in the form that the metric takes: labels become class codes."""
     if w.form in ("labels", "rankings") and w.kind == "classification":
         return decode(predictions, w.classes)
+    if w.kind == "sequence":
+        return np.asarray([str(text) for text in np.asarray(predictions).ravel()], dtype=np.str_)
     values = np.asarray(predictions, dtype=float)
     return values.ravel() if w.kind == "regression" and len(w.targets) == 1 else values
 

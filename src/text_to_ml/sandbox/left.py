@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def read_array(path: Path) -> np.ndarray:
-    """A plain numeric array from an npy file."""
+    """A plain array of numbers or of str from an npy file."""
     _require_file(path)
     try:
         array = load_array(path)
     except Exception as error:  # whatever a broken header makes numpy raise
         raise ValueError(f"{path.name}: cannot be read: {error}") from error
-    if array.dtype.kind not in "iufb":
-        raise ValueError(f"{path.name}: holds {array.dtype}, not numbers")
+    if array.dtype.kind not in "iufbU":
+        raise ValueError(f"{path.name}: holds {array.dtype}, neither numbers nor texts")
     return array
 
 

@@ -243,7 +243,9 @@ class _Trial:
         outputs = read_array(scratch / "outputs_0.npy")
         if outputs.ndim != 2 or len(outputs) != fold.rows:
             raise ValueError(f"{name}: outputs have shape {outputs.shape}, expected {fold.rows} rows")
-        if not np.isfinite(outputs).all():
+        if (outputs.dtype.kind == "U") != (self.owner.setting.kind == "sequence"):
+            raise ValueError(f"{name}: outputs hold {outputs.dtype}, which is not what the task asks for")
+        if outputs.dtype.kind != "U" and not np.isfinite(outputs).all():
             raise ValueError(f"{name}: outputs hold missing or infinite values")
         return outputs
 

@@ -7,7 +7,7 @@ import textwrap
 from text_to_ml.metrics import get_metric, load_metric
 from text_to_ml.task.reading import read_table
 from text_to_ml.task.understand import kinds_summary
-from text_to_ml.values import Task
+from text_to_ml.values import Category, Task
 
 WIDTH = 78
 SMALL = 5000
@@ -57,6 +57,8 @@ def target_summary(task: Task) -> str:
         counts = frame[task.targets[0]].map(str).value_counts()
         shares = [f"{label} {counts.get(str(label), 0) / max(1, counts.sum()):.0%}" for label in task.classes[:6]]
         return f"{len(task.classes)} classes: {', '.join(shares)}{', …' if len(task.classes) > 6 else ''}"
+    if task.category is Category.SEQUENCE:
+        return f"texts of about {max(1, round(table.column(task.targets[0]).words))} words"
     ranges = []
     for name in task.targets[:6]:
         column = table.column(name)

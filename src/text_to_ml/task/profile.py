@@ -35,7 +35,8 @@ def profile_column(series: pd.Series[Any], name: str) -> Column:
         low, high = float(present.min()), float(present.max())
     if distinct == 1 and missing == 0:
         kind = "constant"
-    return Column(name, kind, missing, distinct, low, high, examples)
+    words = float(present.astype(str).iloc[:SAMPLE].str.count(r"\S+").mean()) if kind in ("text", "category") else 0.0
+    return Column(name, kind, missing, distinct, low, high, examples, round(words, 1))
 
 
 def kind_of(present: pd.Series[Any], name: str, distinct: int, rows: int) -> str:

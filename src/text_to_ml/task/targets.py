@@ -29,7 +29,10 @@ def find_targets(description: Description, found: Found) -> tuple[str, ...]:
         outside = [n for n in names if n not in {c.name for c in found.tables[0].columns}]
         mentioned = in_text(description.output_data, outside)
         return tuple(mentioned or outside)
-    for finder in (said_target, by_position, in_output, several_columns, lacking_in_test, in_other_text, usual_name):
+    finders = (
+        said_target, by_position, in_output, several_columns, lacking_in_test, in_other_text, usual_name, beside_texts,
+    )  # fmt: skip
+    for finder in finders:
         targets = finder(description, found, names)
         if targets:
             return targets
@@ -140,3 +143,16 @@ def usual_name(description: Description, found: Found, names: list[str]) -> tupl
             f"{found.tables[0].key}: has the single column {names[0]!r}; there is nothing to predict it from."
         )
     return ()
+
+
+def beside_texts(description: Description, found: Found, names: list[str]) -> tuple[str, ...]:
+    """The only column that holds a few values again and again, where all others are texts or identify a row."""
+    columns = [c for c in found.tables[0].columns if c.name in names]
+    repeated = [
+        c
+        for c in columns
+        if c.kind in ("category", "boolean", "integer") and 2 <= c.distinct <= found.tables[0].rows / 5
+    ]
+    rest = [c for c in columns if c not in repeated]
+    texts = any(c.kind == "text" for c in rest) and all(c.kind in ("text", "identifier", "constant") for c in rest)
+    return (repeated[0].name,) if len(repeated) == 1 and texts else ()

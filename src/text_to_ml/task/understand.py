@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from text_to_ml.errors import DataError, OptionError, TaskError, did_you_mean
 from text_to_ml.metrics import check_fits, default_metric, find_metric, get_metric, load_metric
+from text_to_ml.task.choices import option_columns
 from text_to_ml.task.files import Found, find_files
 from text_to_ml.task.targets import find_targets
 from text_to_ml.values import Category, Column, Description, Domain, Form, Task
@@ -26,9 +27,9 @@ MAX_CLASSES = 1000
 def understand(description: Description, workspace: Path) -> Task:
     """The task as it is understood; raises DataError, TaskError or AmbiguousTaskError with the cure."""
     domain = domain_of(description, workspace)
-    if domain is not Domain.TABULAR:
+    if domain is Domain.VISION:
         raise OptionError(
-            f"{description.name}: is a {domain} task; tables are supported so far. If it is a table, say 'domain: tabular' "
+            f"{description.name}: is a {domain} task; tables and texts are supported so far. If it is a table, say 'domain: tabular' "
             "in the front matter."
         )
     found = find_files(description, workspace)
@@ -39,6 +40,8 @@ def understand(description: Description, workspace: Path) -> Task:
     if not len(frame):
         raise DataError(f"{found.tables[0].key}: every value of the target {', '.join(targets)} is missing.")
     category = category_of(description, frame[list(targets)])
+    if category is Category.SEQUENCE and "domain" not in description.options:
+        domain = Domain.TEXT
     classes = classes_of(description, category, frame[targets[0]]) if category.is_classification else ()
     check_targets(category, frame[list(targets)], classes, found.tables[0].key)
     metric, options = metric_of(description, workspace, category)
@@ -58,6 +61,9 @@ def understand(description: Description, workspace: Path) -> Task:
         rare = [str(c) for c in counts[counts < 2].index]
         if rare:
             notes.append(f"classes with a single row: {', '.join(rare[:8])}; they cannot be both learnt and scored.")
+    options_there = option_columns((c for c in found.tables[0].columns if c.name not in targets), classes)
+    if domain is Domain.TEXT and options_there:
+        notes.append(f"multiple choice: {', '.join(options_there)} hold the texts of the classes.")
     if time is None and re.search(r"chronolog|in time order|future", text, re.I):
         dates = [c.name for c in found.tables[0].columns if c.kind == "date"]
         if len(dates) == 1:
@@ -106,7 +112,7 @@ def category_of(description: Description, targets: pd.DataFrame) -> Category:
     if given is not None:
         names = {str(c): c for c in Category} | {c.name.casefold(): c for c in Category} | {
             "classification": Category.MULTICLASS, "multiclass": Category.MULTICLASS, "regression": Category.REGRESSION,
-            "binary": Category.BINARY, "multilabel": Category.MULTILABEL,
+            "binary": Category.BINARY, "multilabel": Category.MULTILABEL, "seq2seq": Category.SEQUENCE,
         }  # fmt: skip
         key = str(given).casefold()
         if key not in names:
@@ -121,6 +127,8 @@ def category_of(description: Description, targets: pd.DataFrame) -> Category:
     column = targets.iloc[:, 0]
     distinct = column.nunique()
     text = f"{description.output_data} {description.objective} {description.metric}".casefold()
+    if is_sequence(description, column):
+        return Category.SEQUENCE
     if column.dtype.kind not in "iufb" or column.dtype.kind == "b":
         return Category.BINARY if distinct == 2 else Category.MULTICLASS
     named = find_metric(description.metric)
@@ -140,6 +148,20 @@ def category_of(description: Description, targets: pd.DataFrame) -> Category:
     if integral and distinct <= 20 and distinct <= 0.1 * len(column):
         return Category.MULTICLASS
     return Category.REGRESSION
+
+
+def is_sequence(description: Description, column: pd.Series[Any]) -> bool:
+    """True where the target is a text: by its metric, or words of the description and targets that are hardly ever the same."""
+    if column.dtype.kind in "iufb":
+        return False
+    named = find_metric(description.metric)
+    if named is not None:
+        return get_metric(named[0], **named[1]).categories == {Category.SEQUENCE}
+    text = f"{description.output_data} {description.objective}".casefold()
+    said = re.search(
+        r"translat|summar|paraphras|rewrit|rephras|transliterat|simplif|sequence[- ]to[- ]sequence|generate", text
+    )
+    return bool(said) and column.nunique() > 0.5 * len(column)
 
 
 def classes_of(description: Description, category: Category, column: pd.Series[Any]) -> tuple[Any, ...]:
@@ -175,6 +197,13 @@ def check_targets(category: Category, targets: pd.DataFrame, classes: tuple[Any,
             f"{key}: the target {name!r} holds {len(classes)} classes, more than {MAX_CLASSES}. If it is a number, say "
             "'category: regression' in the front matter."
         )
+    if category is Category.SEQUENCE and targets.shape[1] > 1:
+        raise TaskError(
+            f"{key}: sequence-to-sequence has one target column of texts, got {targets.shape[1]}: {', '.join(targets.columns)}. "
+            "Name one with 'target:' in the front matter."
+        )
+    if category is Category.SEQUENCE and targets.iloc[:, 0].nunique() < 2:
+        raise DataError(f"{key}: the target {name!r} holds one text only; there is nothing to learn.")
     if category.is_regression:
         import pandas as pd
 

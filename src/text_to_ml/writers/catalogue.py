@@ -17,7 +17,7 @@ from text_to_ml.writers.base import Attempt, Written
 
 NAME = "builtin"
 PREFIX = "builtin_"
-BASELINES = ("constant", "default_boosting")
+BASELINES = ("constant", "default_boosting", "default_linear")
 """Modeling candidates that stand in the leaderboard for comparison and are not searched."""
 
 

@@ -77,6 +77,7 @@ class LanguageModelWriter:
             most_post=min(self.most, space_reply.MOST_POST),
             most_hyperparameters=space_reply.MOST_HYPERPARAMETERS,
             taken=space_reply.TAKEN,
+            prepared=self.domain.prepared,
             rows=task.rows,
         )
 

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from text_to_ml.task.reading import read_table
-from text_to_ml.values import Task
+from text_to_ml.values import Domain, Task
 
 PLACEHOLDER = "<value>"
 SMALL = 1000
 """Whole numbers below this are left: they cannot be told from counts, shapes and line numbers."""
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.]*\w)")
+QUOTED = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
+PHRASE = 4
+"""Words of a quotation that may be a part of a text."""
 HIDDEN_KINDS = ("text", "date", "identifier")
 
 
@@ -26,6 +29,7 @@ class Redactor:
 
     def __init__(self, task: Task, share: str, files: Mapping[str, Any]) -> None:
         self.share = share
+        self._phrases = task.domain is Domain.TEXT
         self._texts: list[str] = []
         self._numbers: set[float] = set()
         if share == "rows":
@@ -59,7 +63,11 @@ class Redactor:
                     texts.add(text)
 
     def __call__(self, text: str) -> str:
-        """The text without the values."""
+        """The text without the values; in tasks about texts without any quoted phrase, which may be a part of a text."""
+        if self.share == "rows":
+            return text
+        if self._phrases:
+            text = QUOTED.sub(lambda m: PLACEHOLDER if len(m[0].split()) >= PHRASE else m[0], text)
         for value in self._texts:
             if value in text:
                 pattern = re.escape(value)

@@ -16,12 +16,14 @@ from typing import Any
 
 from text_to_ml.metrics import get_metric
 from text_to_ml.task.reading import read_table
-from text_to_ml.values import Column, Table, Task
+from text_to_ml.values import Column, Domain, Table, Task
 
 SHARES = ("names", "summary", "rows")
 MOST_COLUMNS = 80
 MOST_LABELS = 30
 HEAD = 3
+TEXT_WORDS = 3
+"""Categories of so many words are texts where the task is about texts."""
 SHOWN_KINDS = ("number", "integer", "boolean", "category", "constant")
 PACKAGES = (
     "numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "catboost", "statsmodels", "category-encoders", "torch",
@@ -93,6 +95,8 @@ def column_view(column: Column, task: Task, share: str) -> dict[str, Any]:
     shown = share != "names" and column.kind in SHOWN_KINDS and not identifies
     values = [e.replace("|", "\\|").replace("\n", " ")[:30] for e in column.examples]
     categorical = column.kind in ("category", "boolean", "constant") and column.distinct <= MOST_LABELS
+    if task.domain is Domain.TEXT and column.words >= TEXT_WORDS:
+        categorical = False
     return {
         "name": column.name.replace("|", "\\|"),
         "kind": "identifier" if identifies else column.kind + role,
@@ -104,7 +108,9 @@ def column_view(column: Column, task: Task, share: str) -> dict[str, Any]:
 
 
 def form_of(column: Column) -> str:
-    """How the dates of a column are written, without any of them: 0000-00-00."""
+    """How the dates of a column are written, without any of them: 0000-00-00; how long its texts are."""
+    if column.kind == "text":
+        return f"about {max(1, round(column.words))} words"
     if column.kind != "date" or not column.examples:
         return ""
     return re.sub(r"[A-Za-z]", "a", re.sub(r"\d", "0", column.examples[0]))[:40]

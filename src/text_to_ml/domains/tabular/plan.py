@@ -1,198 +1,35 @@
 """The plan of a table task: what the built-in writer plans, and what the protocol says of a plan.
 
-Paper: Algorithm 3 (lines 4 to 6), Appendix C.1. Runs on the host; knows the task, never its rows. `plan_faults` leaves no
-plan that a sound module could fail: what the contract fixes must be as it is, and ranges must be wide enough.
+Paper: Algorithm 3 (lines 4 to 6), Appendix C.1. Runs on the host; knows the task, never its rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from text_to_ml.errors import did_you_mean
-from text_to_ml.plan import Dimension, Plan, Tensor
-from text_to_ml.values import Category, Column, Form, Task
-
-KINDS = ("number", "category", "date", "text", "ignore")
-READ_AS = {
-    "number": "number",
-    "integer": "number",
-    "category": "category",
-    "boolean": "category",
-    "date": "date",
-    "text": "text",
-}
-WIDTH = {"number": 16, "category": 104, "date": 64, "text": 512}
-MOST_FEATURES = 50_000
+from text_to_ml.domains.shared import plan as shared
+from text_to_ml.plan import Plan, Tensor
+from text_to_ml.values import Task
 
 
 def default_plan(task: Task) -> Plan:
     """What the built-in writer plans: columns by their profile, the tensors of the contract, a generous range."""
     columns = {c.name: "ignore" for c in task.samples_table.columns if c.name not in task.targets}
-    columns |= {c.name: READ_AS.get(c.kind, "ignore") for c in task.features}
+    columns |= {c.name: shared.READ_AS.get(c.kind, "ignore") for c in task.features}
     if all(kind == "ignore" for kind in columns.values()):
         columns |= {c.name: "category" for c in task.features}
-    return Plan(tensors(task, 2 * least_high(task, columns)), isomorphic(task), columns)
-
-
-def least_high(task: Task, columns: Mapping[str, str]) -> int:
-    """The number of prepared features that the plan must allow at least, so that encodings, curves and aggregates fit."""
-    profiles = {c.name: c for c in task.samples_table.columns}
-    width = sum(_width(profiles[name], kind) for name, kind in columns.items() if name in profiles)
-    return 64 + width * (8 if task.entity is not None else 1)
-
-
-def _width(column: Column, kind: str) -> int:
-    return min(WIDTH["category"], column.distinct + 4) if kind == "category" else WIDTH.get(kind, 0)
+    planned = tensors(task, 2 * shared.least_high(task, columns))
+    return Plan(planned, shared.isomorphic(planned), columns)
 
 
 def tensors(task: Task, high: int) -> tuple[Tensor, ...]:
     """The tensors of the contract for this task; the number of features lies between 1 and ``high``."""
-    rows = Dimension("rows")
-    classification, multilabel = task.category.is_classification, task.category is Category.MULTILABEL
-    if classification:
-        wide = Dimension("classes", len(task.classes))
-    else:
-        wide = Dimension("labels" if multilabel else "targets", len(task.targets))
-    several = not classification and len(task.targets) > 1
-    targets = Tensor("targets", "int64" if classification else "float64", (rows, wide) if several else (rows,))
-    predictions = {
-        Form.PROBABILITIES: Tensor("predictions", "float64", (rows, wide)),
-        Form.VALUES: Tensor("predictions", "float64", (rows, wide)),
-        Form.RANKINGS: Tensor("predictions", "object", (rows, Dimension("places", high=max(1, len(task.classes))))),
-        Form.LABELS: Tensor("predictions", "object", (rows,)),
-    }.get(task.form, Tensor("predictions", "object", (rows,)))
-    if task.form is Form.LABELS and multilabel:
-        predictions = Tensor("predictions", "int64", (rows, wide))
-    return (
-        Tensor("features", "float64", (rows, Dimension("features", None, 1, high))),
-        targets,
-        Tensor("outputs", "float64", (rows, wide)),
-        predictions,
-    )
-
-
-def isomorphic(task: Task) -> tuple[str, ...]:
-    """Meanings of dimensions that more than one tensor has."""
-    meanings = [d.meaning for t in tensors(task, 1) for d in t.dimensions]
-    return tuple(dict.fromkeys(m for m in meanings if meanings.count(m) > 1))
+    return (shared.features(high), *shared.flowing(task))
 
 
 def plan_faults(task: Task, plan: Plan) -> list[str]:
     """The protocol's verdict: why the plan is not allowed, each a sentence that says what to change; empty: allowed."""
-    return [*_column_faults(task, plan.columns), *_tensor_faults(task, plan), *_isomorphic_faults(task, plan)]
-
-
-def _column_faults(task: Task, columns: Mapping[str, str]) -> list[str]:
-    raw = {c.name: c for c in task.samples_table.columns if c.name not in task.targets}
-    carriers = {*task.ids, *([task.entity] if task.entity is not None else [])}
-    wanted = {c.name for c in task.features}
-    faults = []
-    for name, kind in columns.items():
-        if name in task.targets:
-            faults.append(f"columns: {name!r} is a target; leave it out, samples never hold it")
-        elif name not in raw:
-            hint = did_you_mean(name, list(raw))
-            faults.append(f"columns: {name!r} is not a column of {task.samples_table.key}.{hint}")
-        elif kind not in KINDS:
-            hint = did_you_mean(kind, list(KINDS))
-            faults.append(f"columns: {name!r} must be one of {', '.join(KINDS)}, got {kind!r}.{hint}")
-        elif name in carriers and kind != "ignore":
-            faults.append(f"columns: {name!r} identifies a row and carries no meaning: it must be ignore, got {kind!r}")
-        elif kind == "number" and raw[name].kind in ("category", "date", "text"):
-            faults.append(f"columns: {name!r} holds {_holds(raw[name].kind)}, not numbers; it cannot be number")
-        elif kind == "date" and raw[name].kind in ("number", "boolean", "text"):
-            faults.append(f"columns: {name!r} holds {_holds(raw[name].kind)}, not dates; it cannot be date")
-    absent = sorted(wanted - set(columns), key=list(raw).index)
-    if absent:
-        faults.append(f"columns: every raw column needs a kind; {_names(absent)} not named")
-    if wanted and all(columns.get(name) == "ignore" for name in wanted):
-        faults.append("columns: all columns are ignore; at least one must be used")
-    return faults
-
-
-def _holds(kind: str) -> str:
-    return {"category": "words", "date": "dates", "text": "texts", "number": "fractions", "boolean": "yes or no"}[kind]
-
-
-def _names(names: list[str]) -> str:
-    shown = ", ".join(repr(n) for n in names[:12])
-    return (
-        f"{shown} and {len(names) - 12} more are"
-        if len(names) > 12
-        else f"{shown} {'is' if len(names) == 1 else 'are'}"
-    )
-
-
-def _tensor_faults(task: Task, plan: Plan) -> list[str]:
-    expected = {t.name: t for t in tensors(task, least_high(task, plan.columns))}
-    given = [t.name for t in plan.tensors]
-    faults = [
-        f"tensors: {name!r} is missing; it must be {_shown(t)}" for name, t in expected.items() if name not in given
+    expected = tensors(task, shared.least_high(task, plan.columns))
+    return [
+        *shared.column_faults(task, plan.columns),
+        *shared.tensor_faults(plan, expected),
+        *shared.isomorphic_faults(plan, expected),
     ]
-    for name in dict.fromkeys(given):
-        if name not in expected:
-            hint = did_you_mean(name, list(expected))
-            faults.append(f"tensors: {name!r} does not flow between the modules; they are {', '.join(expected)}.{hint}")
-        elif given.count(name) > 1:
-            faults.append(f"tensors: {name!r} is named {given.count(name)} times; name it once")
-        else:
-            faults += _faults_of(plan.tensor(name), expected[name])
-    return faults
-
-
-def _faults_of(got: Tensor, expected: Tensor) -> list[str]:
-    """Faults of one tensor."""
-    faults = []
-    same = {"object": ("object", "str", "string", "label"), "int64": ("int64", "int"), "float64": ("float64", "float")}
-    if got.dtype not in same[expected.dtype]:
-        faults.append(f"{got.name}: dtype must be {expected.dtype}, got {got.dtype!r}")
-    meanings, wanted = [d.meaning for d in got.dimensions], [d.meaning for d in expected.dimensions]
-    if meanings != wanted:
-        return [*faults, f"{got.name}: dimensions must be ({', '.join(wanted)}), got ({', '.join(meanings)})"]
-    for mine, fixed in zip(got.dimensions, expected.dimensions, strict=True):
-        faults += _dimension_faults(f"{got.name}, dimension {mine.meaning}", mine, fixed)
-    return faults
-
-
-def _dimension_faults(where: str, got: Dimension, fixed: Dimension) -> list[str]:
-    numbers: list[Any] = [got.size, got.low, got.high]
-    if any(n is not None and (isinstance(n, bool) or not isinstance(n, int)) for n in numbers):
-        return [f"{where}: size, low and high must be whole numbers or null, got {numbers}"]
-    if fixed.size is not None:
-        return [] if got.size == fixed.size else [f"{where}: size must be {fixed.size}, got {got.size}"]
-    if got.size is not None:
-        return [f"{where}: size must be null (it varies), got {got.size}; give low and high"]
-    faults = []
-    if got.low != 1:
-        what = {"rows": "a single row is predicted too", "features": "selection may leave a single column"}
-        faults.append(f"{where}: low must be 1 ({what.get(fixed.meaning, 'one is enough')}), got {got.low}")
-    if fixed.meaning == "rows" and got.high is not None:
-        faults.append(f"{where}: high must be null (any number of rows may come), got {got.high}")
-    if fixed.meaning == "places" and fixed.high is not None and (got.high or 1) > fixed.high:
-        faults.append(f"{where}: high must be at most {fixed.high}, the number of classes, got {got.high}")
-    if fixed.meaning == "features" and fixed.high is not None and not fixed.high <= (got.high or 0) <= MOST_FEATURES:
-        faults.append(
-            f"{where}: high must lie between {fixed.high} (encodings and curves make several features of a column) and "
-            f"{MOST_FEATURES}, got {got.high}"
-        )
-    return faults
-
-
-def _isomorphic_faults(task: Task, plan: Plan) -> list[str]:
-    needed = isomorphic(task)
-    known = {d.meaning for t in tensors(task, 1) for d in t.dimensions}
-    faults = [
-        f"isomorphic: {m!r} must be named, its size is the same in every tensor that has it"
-        for m in needed
-        if m not in plan.isomorphic
-    ]
-    for name in plan.isomorphic:
-        if name not in known:
-            faults.append(f"isomorphic: no tensor has a dimension {name!r}.{did_you_mean(name, sorted(known))}")
-    return faults
-
-
-def _shown(tensor: Tensor) -> str:
-    sizes = ", ".join(f"{d.meaning}={d.size}" if d.size is not None else d.meaning for d in tensor.dimensions)
-    return f"{tensor.dtype} of dimensions ({sizes})"

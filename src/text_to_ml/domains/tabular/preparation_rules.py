@@ -7,81 +7,19 @@ Paper: section 4 (structure and content of the data flow); leakage and row indep
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
-from text_to_ml.domains.tabular.cases import PreparationCase
-from text_to_ml.domains.tabular.checks import (
-    as_text,
-    check_equal_cells,
-    check_frame,
-    check_order,
-    check_same,
-    correlations,
-)
+from text_to_ml.domains.shared import preparation_rules as shared
+from text_to_ml.domains.shared.checks import correlations
+from text_to_ml.domains.shared.preparation_case import PreparationCase
+from text_to_ml.domains.tabular.checks import check_frame, check_same
 from text_to_ml.runtime.rules import Rule, rule, state_of
 
-RULES: list[Rule] = []
+RULES: list[Rule] = [
+    shared.load_keeps_samples_and_targets_apart,
+    shared.load_keeps_every_entity_in_order,
+    shared.load_works_without_targets,
+]
 PREPARATION = "data_preparation"
-
-
-@rule(PREPARATION, RULES)
-def load_keeps_samples_and_targets_apart(c: PreparationCase) -> None:
-    """`load(files)` returns (samples, targets): samples holds raw columns of the table without the targets and no
-    column that is not in the file; targets holds exactly the target columns, one row per entity."""
-    samples, targets = c.loaded
-    assert isinstance(samples, pd.DataFrame), f"load: samples must be a DataFrame, got {type(samples).__name__}"
-    assert isinstance(targets, pd.DataFrame), f"load: targets must be a DataFrame, got {type(targets).__name__}"
-    assert list(targets.columns) == c.targets, (
-        f"load: targets must have the columns {c.targets}, got {list(targets.columns)}"
-    )
-    inside = [name for name in samples.columns if name in c.targets]
-    assert not inside, f"load: the target columns {inside} must not be among the samples' columns"
-    new = [name for name in samples.columns if name not in c.raw_columns]
-    assert not new, f"load: {new[:5]} are not columns of the file; features are made in DataPreparation, not in load"
-    lost = [name for name in c.feature_columns if name not in samples.columns]
-    assert not lost, f"load: samples must keep the raw columns; {lost[:8]} are missing"
-
-
-@rule(PREPARATION, RULES)
-def load_keeps_every_entity_in_order(c: PreparationCase) -> None:
-    """`load` keeps all entities in order of first appearance: the index of samples names the entity (row numbers, or
-    the entity's id repeated on its rows), the index of targets holds each entity once in the same order, rows and
-    values stand where the file has them."""
-    samples, targets = c.loaded
-    entities = list(pd.unique(samples.index))
-    assert len(entities) == c.entities, (
-        f"load: samples must hold {c.entities} entities by their index, got {len(entities)}"
-    )
-    assert len(samples) == c.rows, f"load: samples must hold all {c.rows} rows of the file, got {len(samples)}"
-    assert list(targets.index) == entities, (
-        f"load: the index of targets must name the entities in the order of samples, {entities[:3]}…, "
-        f"got {len(targets)} rows, {list(targets.index)[:3]}…"
-    )
-    for name in c.targets:
-        got = [as_text(v) for v in targets[name]]
-        assert got == c.target_values[name], (
-            f"load: column {name!r} of targets must hold the values of the file in order, {c.target_values[name][:4]}…, "
-            f"got {got[:4]}…"
-        )
-    check_order(samples, c.facts["sample_values"])
-
-
-@rule(PREPARATION, RULES)
-def load_works_without_targets(c: PreparationCase) -> None:
-    """When new data is predicted the target columns (or the file of labels) are absent, and values may be missing anywhere:
-    `load` then returns all the samples, and None."""
-    samples, targets = c.module.load(c.files_without_targets)
-    blank = isinstance(targets, pd.DataFrame) and bool(targets.isna().all(axis=None))
-    assert targets is None or blank, f"load: without target columns targets must be None, got {type(targets).__name__}"
-    assert list(samples.index) == list(c.loaded[0].index), (
-        f"load: samples must have the same {c.rows} rows and index when targets are absent and values are missing, got "
-        f"{len(samples)} rows"
-    )
-    assert set(samples.columns) == set(c.loaded[0].columns), (
-        f"load: the columns of samples differ when the targets are absent: "
-        f"{sorted(map(str, set(samples.columns) ^ set(c.loaded[0].columns)))[:8]}"
-    )
-    check_equal_cells(c.loaded[0], samples)
 
 
 @rule(PREPARATION, RULES, every_setting=True)
@@ -110,16 +48,7 @@ def fit_is_deterministic_and_needs_no_load_before_it(c: PreparationCase) -> None
     check_same(again.transform(c.other), c.prepared_other, "when fitted again without load, after a fit on other rows")
 
 
-@rule(PREPARATION, RULES)
-def transform_has_the_same_columns_for_any_rows(c: PreparationCase) -> None:
-    """`transform` gives the same columns in the same order whatever the rows are: the training rows, new rows, one
-    row."""
-    expected = list(c.prepared_train.columns)
-    for result, what in ((c.prepared_other, "new rows"), (c.prepared_one, "a single row")):
-        got = list(result.columns)
-        assert got == expected, (
-            f"transform of {what}: columns must be {expected[:6]}…, got {got[:6]}… ({len(got)} columns)"
-        )
+RULES.append(shared.transform_has_the_same_columns_for_any_rows)
 
 
 @rule(PREPARATION, RULES)
@@ -194,12 +123,7 @@ def preparation_survives_what_new_data_brings(c: PreparationCase) -> None:
         )
 
 
-@rule(PREPARATION, RULES)
-def preparation_leaves_its_input_alone(c: PreparationCase) -> None:
-    """`fit` and `transform` do not change the samples or the targets they are given."""
-    samples, codes = c.untouched
-    assert c.train.equals(samples), "fit or transform changed the samples it was given; work on a copy"
-    assert np.array_equal(c.codes, codes), "fit changed the targets it was given; work on a copy"
+RULES.append(shared.preparation_leaves_its_input_alone)
 
 
 @rule(PREPARATION, RULES)

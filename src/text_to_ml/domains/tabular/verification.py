@@ -1,65 +1,17 @@
-"""Verification of one module of a tabular program: its cases, and the job that runs its rules. Runs in the sandbox.
-
-Paper: Algorithm 3 (lines 14 to 21). The rules stand in `protocol.py` and `synthetic_rules.py`, what they work with in
-`cases.py`.
-"""
+"""Verification of one module of a program for tables: the job that runs its rules. Runs in the sandbox."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from text_to_ml.domains.shared.verification import Kit, verified
 from text_to_ml.domains.tabular import DOMAIN
-from text_to_ml.domains.tabular.cases import ModelingCase, PostProcessingCase, PreparationCase
-from text_to_ml.domains.tabular.synthetic import Features, Outputs, rows_of
-from text_to_ml.domains.tabular.synthetic_rules import SyntheticCase
-from text_to_ml.runtime.job import execute
-from text_to_ml.runtime.rules import run_rules
+from text_to_ml.domains.tabular.synthetic import TableFeatures
 
-
-def cases_of(
-    stage: str, module: Any, source: str, settings: list[dict[str, Any]], facts: dict[str, Any], program: Any = None
-) -> list[Any]:
-    """One case for each setting; ``program``: a module D_n that makes the data of modeling and post-processing."""
-    named = [(s["label"], s["values"]) for s in settings]
-    if stage == "data_preparation":
-        first = PreparationCase(module, source, *named[0], facts)
-        return [first, *(PreparationCase(module, source, *setting, facts, first) for setting in named[1:])]
-    if stage == "synthetic_data":
-        return [SyntheticCase(module, label, facts) for label, _ in named]
-    rows = rows_of(facts)
-    if stage == "modeling":
-        own = Features.make(facts)
-        X, y, X_new = own.X, own.y, own.X_new
-        if program is not None:
-            (X, y), (X_new, _) = program.make_features(rows, 0), program.make_features(17, 1)
-        return [ModelingCase(module, label, values, own, X, y, X_new) for label, values in named]
-    given = Outputs.make(facts)
-    outputs, codes = given.outputs, given.codes
-    if program is not None:
-        outputs, codes = program.make_outputs(rows, 0)
-    return [PostProcessingCase(module, label, values, given, outputs, codes) for label, values in named]
+KIT = Kit(TableFeatures.make)
+cases_of = KIT.cases_of
 
 
 def verify(payload: dict[str, Any]) -> dict[str, Any]:
-    """Job: run the unit tests of one module; {"outcomes": [...], "synthetic": "D_n" or "", "finished": True}.
-
-    Rules with synthetic data run with D_1, then with D_2 and so on until one passes; the feedback is of the one with
-    which the module came furthest. All other rules run once, on the protocol's own data.
-    """
-    stage, facts, settings = payload["stage"], payload["facts"], payload["settings"]
-    module = execute(payload["source"], payload["name"])
-    rules = DOMAIN.rules(stage)
-    programs = [(f"D_{i}", source) for i, source in enumerate(payload.get("synthetic", []), start=1)]
-    best, used, broken = [], "", 10**6
-    cases: list[Any] = []
-    for name, source in programs or [("", "")]:
-        program = execute(source, f"synthetic data {name}") if source else None
-        cases = cases_of(stage, module, payload["source"], settings, facts, program)
-        outcomes = run_rules([r for r in rules if r.synthetic], cases)
-        failures = sum(not o.passed for o in outcomes)
-        if failures < broken:
-            best, used, broken = outcomes, name, failures
-        if not failures:
-            break
-    best = best + run_rules([r for r in rules if not r.synthetic], cases)
-    return {"outcomes": [vars(o) for o in best], "synthetic": used, "finished": True}
+    """Job: run the unit tests of one module (see `text_to_ml.domains.shared.verification.verified`)."""
+    return verified(payload, DOMAIN.rules(payload["stage"]), KIT)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from text_to_ml.domains.tabular.catalogue import modeling, portfolio, post_processing, preparation
+from text_to_ml.domains.shared.catalogue import post_processing
+from text_to_ml.domains.shared.catalogue.rendering import module_text
+from text_to_ml.domains.tabular.catalogue import modeling, portfolio, preparation
 from text_to_ml.program import Candidate, SearchSpace, Stage
 from text_to_ml.values import Task
 
@@ -13,25 +14,11 @@ from text_to_ml.values import Task
 def space(task: Task) -> SearchSpace:
     """All candidates for this task, and the configurations to try first."""
     candidates = (*preparation.candidates(task), *modeling.candidates(task), *post_processing.candidates(task))
-    bare = SearchSpace(candidates)
-    return SearchSpace(candidates, portfolio.portfolio(task, bare))
+    return SearchSpace(candidates, portfolio.portfolio(task, SearchSpace(candidates)))
 
 
 def write(task: Task, candidate: Candidate) -> str:
     """The source of one candidate's module for this task."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    if candidate.stage is Stage.PREPARATION:
-        name, context = "preparation.py.jinja", preparation.context(task, candidate)
-    elif candidate.stage is Stage.MODELING:
-        name, context = f"modeling/{candidate.name}.py.jinja", modeling.context(task, candidate)
-    else:
-        name, context = f"post_processing/{candidate.name}.py.jinja", post_processing.context(task, candidate)
-    text = environment.get_template(name).render(**context)
-    return re.sub(r"\n{4,}", "\n\n\n", text).strip() + "\n"
+    contexts = {Stage.PREPARATION: preparation.context, Stage.MODELING: modeling.context}
+    make = contexts.get(candidate.stage)
+    return module_text(Path(__file__).parent, task, candidate, make(task, candidate) if make else {})

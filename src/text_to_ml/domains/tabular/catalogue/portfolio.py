@@ -5,10 +5,9 @@ Order and values come from measurements on small public tables; see LOG.md. The 
 
 from __future__ import annotations
 
-from text_to_ml.program import Choice, Configuration, SearchSpace, Stage, Value
+from text_to_ml.domains.shared.catalogue.portfolio import Entry, configurations, usual_post
+from text_to_ml.program import Configuration, SearchSpace, Stage
 from text_to_ml.values import Task
-
-Entry = tuple[str, str, dict[str, Value]]
 
 CLASSIFICATION: tuple[Entry, ...] = (
     ("scaled", "linear", {"strength": 1.0}),
@@ -79,7 +78,7 @@ LARGE: tuple[Entry, ...] = (
 def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
     """The configurations to try first on this task, those only whose candidates the space holds."""
     posts = [c.name for c in space.stage(Stage.POST_PROCESSING)]
-    usual = usual_post(task, posts)
+    usual = usual_post(posts)
     entries: list[tuple[Entry, str]] = [
         (("plain", "constant", {}), posts[0]),
         (("plain", "default_boosting", {}), posts[0]),
@@ -92,36 +91,4 @@ def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
         )
         if has_log and entry[1] in ("catboost", "svm", "blend", "gaussian_process", "lightgbm"):
             entries.append(((entry[0], entry[1], {**entry[2], "log_target": True}), usual))
-    found: list[Configuration] = []
-    for (preparation, model, values), post in entries:
-        configuration = configure(space, preparation, model, values, post)
-        if configuration is not None and configuration not in found:
-            found.append(configuration)
-    return tuple(found)
-
-
-def usual_post(task: Task, names: list[str]) -> str:
-    """The post-processing that most entries take."""
-    for name in ("ordinal", "prior_corrected", "clipped", "as_they_are"):
-        if name in names:
-            return name
-    return names[0]
-
-
-def configure(
-    space: SearchSpace, preparation: str, model: str, values: dict[str, Value], post: str
-) -> Configuration | None:
-    """A configuration at its defaults but for ``values``; None where the space lacks a candidate."""
-    try:
-        chosen = {
-            Stage.PREPARATION: space.find(Stage.PREPARATION, preparation),
-            Stage.MODELING: space.find(Stage.MODELING, model),
-            Stage.POST_PROCESSING: space.find(Stage.POST_PROCESSING, post),
-        }
-    except KeyError:
-        return None
-    choices = {stage: Choice(c.name, c.defaults()) for stage, c in chosen.items()}
-    known = {h.name for h in chosen[Stage.MODELING].hyperparameters}
-    changed = {**choices[Stage.MODELING].values, **{k: v for k, v in values.items() if k in known}}
-    choices[Stage.MODELING] = Choice(model, changed)
-    return Configuration(choices)
+    return configurations(space, entries)

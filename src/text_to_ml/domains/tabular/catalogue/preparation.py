@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
+from text_to_ml.domains.shared.catalogue.loading import date_options, literal, loading
 from text_to_ml.program import Candidate, Hyperparameter, Stage
-from text_to_ml.values import Category, Column, Reader, Task
+from text_to_ml.values import Category, Task
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,6 @@ def fitting(recipe: Recipe, categories: bool) -> tuple[Hyperparameter, ...]:
 def context(task: Task, candidate: Candidate) -> dict[str, Any]:
     """What the template is rendered with."""
     recipe = RECIPES[candidate.name]
-    table, labels = task.samples_table, task.labels_table
     columns = task.features
     kinds = {
         "numbers": [c.name for c in columns if c.kind in ("number", "integer")],
@@ -139,14 +138,7 @@ def context(task: Task, candidate: Candidate) -> dict[str, Any]:
         "extra": recipe.extra,
         "indicators": missing and recipe.extra != "knn",
         "number_texts": any(c.kind == "number" and c.low is None for c in columns),
-        "targets": literal(list(task.targets)),
-        "reader": table.reader.function,
-        "key": literal(table.key),
-        "options": options_text(table.reader),
-        "labels_key": literal(labels.key) if labels else "",
-        "labels_reader": labels.reader.function if labels else "",
-        "labels_options": options_text(labels.reader) if labels else "",
-        "entity": literal(task.entity) if task.entity is not None else "",
+        **loading(task),
         "time": literal(dates[0]) if task.entity is not None and dates else "",
         "date_options": date_options([c for c in columns if c.kind == "date"]),
         "arguments": ", ".join(f"{h.name}={h.default!r}" for h in candidate.hyperparameters),
@@ -158,20 +150,3 @@ def context(task: Task, candidate: Candidate) -> dict[str, Any]:
         "selectors": "f_regression, mutual_info_regression" if not classification and task.category.is_regression
         else "f_classif, mutual_info_classif",
     }  # fmt: skip
-
-
-def date_options(columns: list[Column]) -> str:
-    """Keyword arguments for reading dates; day first where the examples are 31.12.2020 or 31/12/2020."""
-    examples = [e for c in columns for e in c.examples]
-    day_first = any(re.match(r"\d{1,2}\.\d{1,2}\.\d{4}|(1[3-9]|2\d|3[01])[/-]\d", e) for e in examples)
-    return ', format="mixed"' + (", dayfirst=True" if day_first else "") if columns else ""
-
-
-def literal(value: Any) -> str:
-    """A value as Python source."""
-    return repr(value)
-
-
-def options_text(reader: Reader) -> str:
-    """Keyword arguments of the reading call."""
-    return "".join(f", {k}={v!r}" for k, v in reader.options.items())

@@ -12,11 +12,11 @@ from typing import Any
 
 import pandas as pd
 
-from text_to_ml.domains.tabular.checks import as_text, in_entities
+from text_to_ml.domains.shared.checks import as_text, in_entities
 from text_to_ml.plan import Plan
 from text_to_ml.program import to_json
 from text_to_ml.task.reading import read_table
-from text_to_ml.values import Reader, Task
+from text_to_ml.values import Category, Reader, Task
 
 ENTITIES = 90
 MOST_COLUMNS = 12
@@ -54,6 +54,7 @@ def facts(task: Task, workspace: Path, plan: Plan) -> dict[str, Any]:
     targets = _targets(task, cut, cut_labels)
     every = _every_target(task, labels)
     classification = task.category.is_classification
+    numeric = not classification and kind(task) != "sequence"
     entities = list(cut[task.entity]) if task.entity is not None else list(cut.index)
     return {
         "files": {k: str(p) for k, p in files.items()},
@@ -71,9 +72,9 @@ def facts(task: Task, workspace: Path, plan: Plan) -> dict[str, Any]:
         "form": str(task.form),
         "classes": list(task.classes) if classification else list(task.targets),
         "ids": [*task.ids],
-        "low": [float(every[c].min()) for c in task.targets] if not classification else 0.0,
-        "high": [float(every[c].max()) for c in task.targets] if not classification else 0.0,
-        "non_negative": bool(not classification and (every.min() >= 0).all()),
+        "low": [float(every[c].min()) for c in task.targets] if numeric else 0.0,
+        "high": [float(every[c].max()) for c in task.targets] if numeric else 0.0,
+        "non_negative": bool(numeric and (every.min() >= 0).all()),
         "plan": to_json(plan),
         "most_features": plan.tensor("features").dimensions[1].high,
     }
@@ -89,9 +90,11 @@ def with_gaps(frame: pd.DataFrame, features: list[str]) -> pd.DataFrame:
 
 
 def kind(task: Task) -> str:
-    """ "classification", "multilabel" or "regression", as the runtime says it."""
+    """ "classification", "multilabel", "regression" or "sequence", as the runtime says it."""
     if task.category.is_classification:
         return "classification"
+    if task.category is Category.SEQUENCE:
+        return "sequence"
     return "regression" if task.category.is_regression else "multilabel"
 
 

@@ -1,4 +1,4 @@
-"""Post-processing candidates of tables, by the form that the metric scores."""
+"""Post-processing candidates, by the form that the metric scores."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ def candidates(task: Task) -> list[Candidate]:
     def make(name: str, summary: str, *values: Hyperparameter) -> Candidate:
         return Candidate(Stage.POST_PROCESSING, name, summary, values)
 
+    if task.category is Category.SEQUENCE:
+        slack = Hyperparameter("slack", "float", 1.5, 1.0, 3.0)
+        most = Hyperparameter("most", "float", 0.8, 0.5, 0.99)
+        return [
+            make("trimmed", "texts as they are, without needless blanks"),
+            make("tidied", "texts that begin and end as targets mostly do", slack, most),
+        ]
     if task.category is Category.MULTILABEL:
         if task.form is Form.LABELS:
             return [

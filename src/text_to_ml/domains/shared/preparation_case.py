@@ -1,13 +1,11 @@
-"""What the rules of tables are run on: a miniature workspace, synthetic features, synthetic outputs. Runs in the
-sandbox.
+"""What the rules of loading and data preparation are run on: a miniature workspace. Runs in the sandbox.
 
-One case is one module at one setting of its hyperparameters; `text_to_ml.domains.tabular.verification` makes them.
-Paper: Algorithm 3 (synthetic data D_n), Appendix C.1.
+One case is one module at one setting of its hyperparameters; `text_to_ml.domains.shared.verification` makes them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,10 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from text_to_ml.domains.tabular.synthetic import Features, Outputs
 from text_to_ml.runtime.job import execute
 from text_to_ml.runtime.rules import state_of
-from text_to_ml.runtime.workflow import encode, normalise
+from text_to_ml.runtime.workflow import encode, known, normalise
 
 
 @dataclass
@@ -89,8 +86,7 @@ class PreparationCase:
     @cached_property
     def _positions(self) -> tuple[np.ndarray, np.ndarray]:
         codes = encode(self.loaded[1], self.facts["classes"], self.facts["kind"])
-        known = np.flatnonzero(np.isfinite(codes) if codes.ndim == 1 else np.isfinite(codes).all(axis=1))
-        order = np.random.default_rng(0).permutation(known)
+        order = np.random.default_rng(0).permutation(np.flatnonzero(known(codes)))
         cut = max(1, len(order) // 3)
         return np.sort(order[cut:]), np.sort(order[:cut])
 
@@ -253,114 +249,3 @@ class PreparationCase:
     def _missing(column: pd.Series[Any]) -> pd.Series[Any]:
         dtype = "str" if column.dtype == "str" else ("float64" if column.dtype.kind in "iufb" else column.dtype)
         return pd.Series([None] * len(column), index=column.index, dtype=dtype)
-
-
-@dataclass
-class ModelingCase:
-    """A modeling module on synthetic features (paper: synthetic input data).
-
-    X, y, X_new: the data of a program D_n where there is one, else the protocol's own. ``data``: the protocol's own.
-    """
-
-    module: Any
-    setting: str
-    values: dict[str, Any]
-    data: Features
-    X: pd.DataFrame
-    y: np.ndarray
-    X_new: pd.DataFrame
-    cache: dict[int, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.untouched = (self.X.copy(deep=True), self.y.copy(), self.X_new.copy(deep=True))
-        self.state = state_of(self.module)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.data, name)
-
-    @property
-    def given(self) -> str:
-        """What the module is given, for messages."""
-        names = ", ".join(map(repr, self.X.columns[:12]))
-        return (
-            f"X is a frame of shape {self.X.shape} with the columns {names}; y has shape {self.y.shape}, {self.y.dtype}"
-        )
-
-    def build(self, n_features: int, n_outputs: int) -> Any:
-        """A new model at this setting."""
-        return self.module.build_model(n_features, n_outputs, seed=0, threads=1, **self.values)
-
-    def fit(self, X: pd.DataFrame, y: np.ndarray) -> Any:
-        """Build and fit; models of the case's own frames are kept."""
-        if id(X) not in self.cache:
-            model = self.fit_again(X, y)
-            if not any(X is known for known in (self.X, self.data.X)):
-                return model
-            self.cache[id(X)] = model
-        return self.cache[id(X)]
-
-    def fit_again(self, X: pd.DataFrame, y: np.ndarray) -> Any:
-        """Build and fit anew."""
-        model = self.build(X.shape[1], 1 if self.data.regression else int(y.max()) + 1)
-        model.fit(X, y)
-        return model
-
-    def outputs(self, model: Any, X: pd.DataFrame) -> np.ndarray:
-        """(rows, n_outputs) probabilities, or (rows,) values."""
-        outputs = np.asarray(model.predict(X) if self.data.regression else model.predict_proba(X), dtype=float)
-        return outputs[:, 0] if self.data.regression and outputs.ndim == 2 and outputs.shape[1] == 1 else outputs
-
-
-@dataclass
-class PostProcessingCase:
-    """A post-processing module on synthetic outputs (paper: synthetic output data).
-
-    outputs, codes: of a program D_n where there is one, else the protocol's own; a copy each time, so that a module which
-    changes what it is given breaks one rule and not all. ``data``: the protocol's own.
-    """
-
-    module: Any
-    setting: str
-    values: dict[str, Any]
-    data: Outputs
-    kept_outputs: np.ndarray
-    kept_codes: np.ndarray
-
-    def __post_init__(self) -> None:
-        self.state = state_of(self.module)
-
-    @property
-    def outputs(self) -> np.ndarray:
-        """Raw outputs of a model."""
-        return self.kept_outputs.copy()
-
-    @property
-    def codes(self) -> np.ndarray:
-        """Their targets."""
-        return self.kept_codes.copy()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.data, name)
-
-    @property
-    def given(self) -> str:
-        """What the module is given, for messages."""
-        return (
-            f"outputs have shape {self.outputs.shape}, targets {self.codes.shape}; classes are {self.data.classes[:6]}"
-        )
-
-    def new(self) -> Any:
-        """An unfitted post-processing at this setting."""
-        return self.module.PostProcessing(list(self.data.classes), **self.values)
-
-    def fit_again(self) -> Any:
-        """Fitted on the case's outputs where it wants that."""
-        post = self.new()
-        if hasattr(post, "fit"):
-            post.fit(self.outputs, self.codes)
-        return post
-
-    @cached_property
-    def fitted(self) -> Any:
-        """Fitted once."""
-        return self.fit_again()

@@ -1,0 +1,196 @@
+"""Texts: the exported program against a constant and against TF-IDF + a linear model at their defaults, side by side.
+
+    python benchmarks/texts.py [--seconds 120] [--seeds 1] [--data DIR] [--only NAMES] [--out FILE]
+
+25 % outer splits of the paper's text tasks where --data holds them. Each line of the output file is one result; a run that was
+stopped goes on where it stopped. A program never sees the outer part before it predicts it. Imports only the door of text_to_ml.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import text_to_ml
+
+
+@dataclass
+class Texts:
+    """One task: ``k`` places are ranked where the metric is MAP@k."""
+
+    name: str
+    frame: pd.DataFrame
+    texts: tuple[str, ...]
+    targets: tuple[str, ...]
+    metric: str
+    classification: bool = True
+    k: int = 0
+
+
+def given(folder: Path) -> list[Texts]:
+    """The tasks whose files are there."""
+    scores = ("cohesion", "syntax", "vocabulary", "phraseology", "grammar", "conventions")
+    known: list[tuple[str, str, tuple[str, ...], tuple[str, ...], str, bool, int]] = [
+        ("IMDb", "IMDb/IMDB/data.csv", ("review",), ("sentiment",), "accuracy", True, 0),
+        ("AG", "AG/AG/train.csv", ("Title", "Description"), ("Class Index",), "accuracy", True, 0),
+        ("Learning", "Learning/train.csv", ("full_text",), scores, "mcrmse", False, 0),
+        ("Exam", "Exam/train.csv", ("prompt", "A", "B", "C", "D", "E"), ("answer",), "map_at_k", True, 3),
+    ]
+    found = []
+    for name, file, texts, targets, metric, classification, k in known:
+        path = folder / file
+        if path.is_file():
+            frame = pd.read_csv(path)
+            extra = path.with_name("validation.csv")
+            frame = pd.concat([frame, pd.read_csv(extra)], ignore_index=True) if extra.is_file() else frame
+            found.append(Texts(name, frame, texts, targets, metric, classification, k))
+    return found
+
+
+def split(task: Texts, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Training and outer part."""
+    from sklearn.model_selection import train_test_split
+
+    strata = task.frame[task.targets[0]] if task.classification else None
+    train, test = train_test_split(task.frame, test_size=0.25, random_state=seed, stratify=strata)
+    return train.sort_index().reset_index(drop=True), test.sort_index().reset_index(drop=True)
+
+
+def score(task: Texts, test: pd.DataFrame, outputs: np.ndarray) -> float:
+    """The task's metric of labels, rankings or values."""
+    metric = text_to_ml.get_metric(task.metric, **({"k": task.k} if task.k else {}))
+    if not task.classification:
+        return float(metric(test[list(task.targets)].to_numpy(dtype=float), np.asarray(outputs, dtype=float)))
+    labels = sorted(task.frame[task.targets[0]].unique(), key=str)
+    codes = {str(label): code for code, label in enumerate(labels)}
+    truth = np.array([codes[str(v)] for v in test[task.targets[0]]])
+    said = np.array([codes[str(v)] for v in np.asarray(outputs, dtype=object).ravel()]).reshape(np.shape(outputs))
+    return float(metric(truth, said))
+
+
+def constant(task: Texts, train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
+    """The commonest class, the classes by frequency, or the means."""
+    if not task.classification:
+        return np.tile(train[list(task.targets)].mean().to_numpy(), (len(test), 1))
+    common = train[task.targets[0]].value_counts().index.to_numpy()
+    return np.tile(common[: task.k], (len(test), 1)) if task.k else np.repeat(common[:1], len(test))
+
+
+def linear(task: Texts, train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
+    """TF-IDF of all texts joined, and logistic or ridge regression, all at scikit-learn's defaults."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.pipeline import make_pipeline
+
+    def joined(frame: pd.DataFrame) -> list[str]:
+        return list(frame[list(task.texts)].fillna("").agg(" ".join, axis=1))
+
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression() if task.classification else Ridge())
+    model.fit(joined(train), train[task.targets[0]] if task.classification else train[list(task.targets)])
+    if not task.k:
+        return np.asarray(model.predict(joined(test)))
+    best = np.argsort(-model.predict_proba(joined(test)), axis=1, kind="stable")[:, : task.k]
+    return np.asarray(model.classes_)[best]
+
+
+def retrieval(task: Texts, train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
+    """Multiple choice: options by the cosine of their TF-IDF weights with the question's."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    question, *options = task.texts
+    everything = pd.concat([train[c] for c in task.texts])
+    words = TfidfVectorizer().fit(everything)
+    asked = words.transform(test[question])
+    near = [np.asarray(asked.multiply(words.transform(test[c])).sum(axis=1)).ravel() for c in options]
+    return np.array(options)[np.argsort(-np.column_stack(near), axis=1, kind="stable")[:, : task.k]]
+
+
+def ours(
+    task: Texts, train: pd.DataFrame, test: pd.DataFrame, seconds: float, seed: int, work: Path
+) -> tuple[np.ndarray, Any]:
+    """Run the command line, then the exported program alone, as a user would."""
+    train.to_csv(work / "train.csv", index=False)
+    test.drop(columns=list(task.targets)).to_csv(work / "new.csv", index=False)
+    head = f"---\nname: {task.name}\ndomain: text\ntarget: [{', '.join(task.targets)}]\nmetric: {task.metric}"
+    head += "\nmetric_options: {k: 3}" if task.k else ""
+    head += "\ncategory: classification" if task.classification else ""
+    body = "## Input data\nText.\n## Output data\nThe targets.\n## Files\ntrain.csv: one row per sample.\n"
+    (work / "task.md").write_text(f"{head}\n---\n{body}")
+    command = [
+        sys.executable,
+        "-m",
+        "text_to_ml",
+        "run",
+        str(work),
+        "--out",
+        str(work / "run"),
+        "--time",
+        f"{seconds}s",
+    ]
+    done = subprocess.run([*command, "--seed", str(seed), "--json"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
+    note = json.loads(done.stdout.strip().splitlines()[-1])
+    program = [sys.executable, str(work / "run" / "program.py"), "predict", "--workspace", str(work)]
+    program += ["--input", str(work / "new.csv"), "--output", str(work / "out.csv"), "--model", str(work / "m.joblib")]
+    subprocess.run(program, check=True, capture_output=True)
+    frame = pd.read_csv(work / "out.csv")
+    if task.k:
+        return np.array([row.split() for row in frame[task.targets[0]]]), note
+    values = frame[list(task.targets)].to_numpy()
+    return (values if not task.classification else values[:, 0]), note
+
+
+def main() -> None:
+    """Run what is missing and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--only", default="")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/cache/texts.jsonl"))
+    options = parser.parse_args()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    done = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    tasks = [t for t in given(options.data) if not options.only or t.name in options.only.split(",")]
+    for seed in range(options.seeds):
+        for task in tasks:
+            for who in ("constant", "linear", *(["retrieval"] if task.k else []), "ours"):
+                if any(
+                    (d["task"], d["seed"], d["who"], d["limit"]) == (task.name, seed, who, options.seconds)
+                    for d in done
+                ):
+                    continue
+                train, test = split(task, seed)
+                started, note = time.perf_counter(), {}
+                if who == "ours":
+                    with tempfile.TemporaryDirectory() as name:
+                        outputs, note = ours(task, train, test, options.seconds, seed, Path(name))
+                else:
+                    outputs = {"constant": constant, "linear": linear, "retrieval": retrieval}[who](task, train, test)
+                row = {
+                    "task": task.name, "seed": seed, "who": who, "limit": options.seconds, "metric": task.metric,
+                    "score": score(task, test, outputs), "rows": len(test), "seconds": round(time.perf_counter() - started, 1),
+                    "chosen": {k: v["candidate"] for k, v in note.get("best", {}).items()}, "trials": note.get("trials"),
+                    "validation": note.get("validation"),
+                }  # fmt: skip
+                done.append(row)
+                with options.out.open("a") as stream:
+                    stream.write(json.dumps(row) + "\n")
+                print(json.dumps(row), flush=True)
+    frame = pd.DataFrame([d for d in done if d["limit"] == options.seconds])
+    print(frame.pivot_table(index=["task", "metric"], columns="who", values="score").round(4).to_string())
+
+
+if __name__ == "__main__":
+    main()

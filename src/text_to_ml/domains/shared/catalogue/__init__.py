@@ -1,0 +1,1 @@
+"""Parts of the built-in writer's catalogues that domains share: loading, post-processing, rendering."""
