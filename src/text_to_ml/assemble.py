@@ -289,9 +289,7 @@ def assemble(
 
 def _wiring(setting: Setting, split: Split, task: Task) -> str:
     validation = next((t.key for t in task.tables if t.role == "validation"), None)
-    test = next(
-        (t.key for t in task.tables if t.role == "test" and set(task.targets) <= {c.name for c in t.columns}), None
-    )
+    test = task.labelled_test.key if task.labelled_test is not None else None
     files = {t.key: t.key for t in task.tables if t.role != "test" or t.key == test}
     fields: dict[str, Any] = {
         "values": "VALUES",
@@ -305,6 +303,11 @@ def _wiring(setting: Setting, split: Split, task: Task) -> str:
         "ids": repr(list(task.ids)),
         "validation_file": repr(validation),
         "test_file": repr(test),
+        **(
+            {"labels_file": repr(task.labels_table.key), "beside": repr(task.beside)}
+            if task.beside and task.labels_table
+            else {}
+        ),
         "seed": repr(setting.seed),
         "threads": repr(setting.threads),
     }

@@ -60,7 +60,7 @@ def read_new(w: Workflow, source: Path, columns: list[str]) -> pd.DataFrame:
     if not source.exists():
         raise UsageError(f"{source}: no such file. Give the new rows with --input.")
     files = {w.samples_file: source}
-    if source.is_dir():
+    if source.is_dir() and any((source / path).exists() for path in w.files.values()):
         files = {name: source / path for name, path in w.files.items() if (source / path).exists()}
     try:
         samples = normalise(w.load(files)[0])

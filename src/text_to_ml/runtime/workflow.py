@@ -23,7 +23,8 @@ class Workflow:
     """Everything a program consists of.
 
     values: hyperparameters per stage ("data_preparation", "modeling", "post_processing"); classes: the user's labels in
-    class order, or the target names; files: name → path relative to the workspace.
+    class order, or the target names; files: name → path relative to the workspace; beside: the validation or test file →
+    the file of its targets, given to `load` as ``labels_file``.
     """
 
     load: Callable[..., Any]
@@ -43,6 +44,8 @@ class Workflow:
     ids: list[str] = field(default_factory=list)
     validation_file: str | None = None
     test_file: str | None = None
+    labels_file: str | None = None
+    beside: dict[str, str] = field(default_factory=dict)
     seed: int = 0
     threads: int = 1
 
@@ -122,13 +125,14 @@ def decode(predictions: np.ndarray, classes: Sequence[Any]) -> np.ndarray:
 def load_labelled(w: Workflow, workspace: Path) -> Labelled:
     """Load the training file, and the validation and test files where the task names them."""
     paths = {name: workspace / path for name, path in w.files.items()}
-    extra = {w.validation_file, w.test_file} - {None}
+    extra = {w.validation_file, w.test_file, *w.beside.values()} - {None}
     base = {name: path for name, path in paths.items() if name not in extra}
     frames, codes, parts = [], [], []
     for part, name in ((0, w.samples_file), (1, w.validation_file), (2, w.test_file)):
         if name is None:
             continue
-        samples, targets = w.load({**base, w.samples_file: paths[name]})
+        apart = {w.labels_file: paths[w.beside[name]]} if name in w.beside else {}
+        samples, targets = w.load({**base, w.samples_file: paths[name], **apart})
         if targets is None:
             raise ValueError(f"{paths[name]}: has no target column {w.targets}, so it cannot be trained on or scored")
         frames.append(normalise(samples))

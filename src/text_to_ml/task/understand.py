@@ -32,7 +32,7 @@ def understand(description: Description, workspace: Path) -> Task:
             f"{description.name}: is a {domain} task; tables and texts are supported so far. If it is a table, say 'domain: tabular' "
             "in the front matter."
         )
-    found = find_files(description, workspace)
+    found = find_files(description, workspace, domain is Domain.TEXT)
     notes = list(found.notes)
     targets = find_targets(description, found)
     frame = found.labels if found.labels is not None else found.samples
@@ -265,6 +265,10 @@ def ids_of(description: Description, found: Found, targets: tuple[str, ...]) -> 
             require_column(name, names, "id", found.tables[0].key)
         return tuple(wanted)
     kinds = [c.name for c in found.tables[0].columns if c.kind == "identifier" and c.name not in targets]
+    if found.tables[0].reader.function == "read_documents":
+        kinds = [str(found.tables[0].reader.options.get("name", "file"))]
+    if set(kinds) == {c.name for c in found.tables[0].columns} - {*targets}:
+        return ()  # a text of one word can look like an identifier
     return tuple(n for n in kinds if n != found.entity)
 
 
