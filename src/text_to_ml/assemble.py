@@ -303,11 +303,7 @@ def _wiring(setting: Setting, split: Split, task: Task) -> str:
         "ids": repr(list(task.ids)),
         "validation_file": repr(validation),
         "test_file": repr(test),
-        **(
-            {"labels_file": repr(task.labels_table.key), "beside": repr(task.beside)}
-            if task.beside and task.labels_table
-            else {}
-        ),
+        **optional(task),
         "seed": repr(setting.seed),
         "threads": repr(setting.threads),
     }
@@ -318,12 +314,25 @@ def _wiring(setting: Setting, split: Split, task: Task) -> str:
         "post_processing": "PostProcessing",
         "fit_predict": "fit_predict",
         "score": "score",
+        **setting.domain.wiring,
     }
     arguments = "\n".join(f"    {k}={v}," for k, v in {**calls, **fields}.items())
     return (
         f"{_banner('The task')}\n\nWORKFLOW = Workflow(\n{arguments}\n)\n\n"
         'if __name__ == "__main__":\n    sys.exit(main(WORKFLOW, fit, predict, __doc__ or ""))\n'
     )
+
+
+def optional(task: Task) -> dict[str, str]:
+    """Arguments of the workflow that only some tasks need."""
+    more = [t.key for t in task.tables if t.role == "more"]
+    images = next((t.key for t in task.tables if t.role == "images"), None)
+    found = {"more_files": repr(more)} if more else {}
+    if images is not None:
+        found["images_file"] = repr(images)
+    if task.beside and task.labels_table:
+        found |= {"labels_file": repr(task.labels_table.key), "beside": repr(task.beside)}
+    return found
 
 
 def _banner(title: str) -> str:

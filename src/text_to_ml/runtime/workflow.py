@@ -24,7 +24,8 @@ class Workflow:
 
     values: hyperparameters per stage ("data_preparation", "modeling", "post_processing"); classes: the user's labels in
     class order, or the target names; files: name → path relative to the workspace; beside: the validation or test file →
-    the file of its targets, given to `load` as ``labels_file``.
+    the file of its targets, given to `load` as ``labels_file``; more_files: further training files beside samples_file;
+    images_file: the folder of the images that samples_file names; usable: samples → a mask of those that can be learnt from.
     """
 
     load: Callable[..., Any]
@@ -46,6 +47,9 @@ class Workflow:
     test_file: str | None = None
     labels_file: str | None = None
     beside: dict[str, str] = field(default_factory=dict)
+    more_files: list[str] = field(default_factory=list)
+    images_file: str | None = None
+    usable: Callable[..., Any] | None = None
     seed: int = 0
     threads: int = 1
 
@@ -122,6 +126,17 @@ def decode(predictions: np.ndarray, classes: Sequence[Any]) -> np.ndarray:
     return np.asarray(flat, dtype=int).reshape(np.shape(predictions))
 
 
+def loaded(w: Workflow, files: dict[str, Path]) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Samples and targets as `load` gives them; samples with a target that cannot be learnt from are left out."""
+    samples, targets = w.load(files)
+    samples = normalise(samples)
+    if targets is None or w.usable is None:
+        return samples, targets
+    good = np.asarray(w.usable(samples), dtype=bool)
+    names = pd.unique(samples.index[good])
+    return samples[good], targets[targets.index.isin(names)]
+
+
 def load_labelled(w: Workflow, workspace: Path) -> Labelled:
     """Load the training file, and the validation and test files where the task names them."""
     paths = {name: workspace / path for name, path in w.files.items()}
@@ -131,11 +146,12 @@ def load_labelled(w: Workflow, workspace: Path) -> Labelled:
     for part, name in ((0, w.samples_file), (1, w.validation_file), (2, w.test_file)):
         if name is None:
             continue
-        apart = {w.labels_file: paths[w.beside[name]]} if name in w.beside else {}
-        samples, targets = w.load({**base, w.samples_file: paths[name], **apart})
+        others = {k: path for k, path in base.items() if part == 0 or k not in w.more_files}
+        apart = {w.labels_file: paths[w.beside[name]]} if w.labels_file and name in w.beside else {}
+        samples, targets = loaded(w, {**others, w.samples_file: paths[name], **apart})
         if targets is None:
             raise ValueError(f"{paths[name]}: has no target column {w.targets}, so it cannot be trained on or scored")
-        frames.append(normalise(samples))
+        frames.append(samples)
         codes.append(encode(targets, w.classes, w.kind))
         parts.append(np.full(len(codes[-1]), part))
     return join_parts(frames, codes, parts, w.split)

@@ -115,6 +115,7 @@ class DataStore:
         names = {t.role: t.key for t in task.tables}
         apart = ("validation", "test", "validation labels", "test labels")
         base = {t.key: str(t.path) for t in task.tables if t.role not in apart}
+        more = {t.key for t in task.tables if t.role == "more"}
         frames, codes, parts = [], [], []
         for part, role in enumerate(("samples", "validation", "test")):
             table = next((t for t in task.tables if t.role == role), None)
@@ -122,7 +123,7 @@ class DataStore:
                 continue
             scratch = self.folder / f"load-{key}-{role}"
             scratch.mkdir(parents=True, exist_ok=True)
-            files = {**base, names["samples"]: str(table.path)}
+            files = {k: p for k, p in base.items() if part == 0 or k not in more} | {names["samples"]: str(table.path)}
             if table.key in task.beside:
                 files[names["labels"]] = str(task.files[task.beside[table.key]])
             payload = {"program": str(program), "files": files}

@@ -12,7 +12,7 @@ from text_to_ml.errors import AmbiguousTaskError, DataError, did_you_mean
 from text_to_ml.task.documents import LABEL, document_folders, document_reader, names_column
 from text_to_ml.task.profile import profile_table
 from text_to_ml.task.reading import LABELS, ONE_COLUMN, duplicate_names, find_reader, is_table, read_table
-from text_to_ml.values import Description, Reader, Table
+from text_to_ml.values import Description, Pictures, Reader, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +24,10 @@ FILE_NAME = re.compile(
 
 @dataclass(frozen=True)
 class Found:
-    """The tables of a task: ``tables[0]`` is the main one; ``labels`` the frame of targets where they lie apart."""
+    """The tables of a task: ``tables[0]`` is the main one; ``labels`` the frame of targets where they lie apart.
+
+    ``pictures``, ``targets`` (where the files themselves say them) and ``group`` are set for images only.
+    """
 
     tables: tuple[Table, ...]
     samples: pd.DataFrame
@@ -32,6 +35,9 @@ class Found:
     entity: str | None
     test_columns: tuple[str, ...] | None
     notes: tuple[str, ...]
+    pictures: Pictures | None = None
+    targets: tuple[str, ...] | None = None
+    group: str | None = None
 
 
 @dataclass
