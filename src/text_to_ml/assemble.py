@@ -25,6 +25,8 @@ from text_to_ml.syntax import parse
 from text_to_ml.values import Task
 
 RUNTIME_FILES = ("split.py", "workflow.py", "command_line.py")
+NETWORK_FILES = ("training.py", "network.py")
+"""Pre-written code of programs whose model is a network, and only of these."""
 TITLES = {
     Stage.PREPARATION: "Data preparation",
     Stage.MODELING: "Modeling",
@@ -243,10 +245,12 @@ def requirements(source: str) -> list[str]:
     return sorted(found)
 
 
-def runtime_sources(domain: DomainFamily) -> tuple[list[str], str]:
-    """Imports and text of the pre-written code."""
+def runtime_sources(domain: DomainFamily, network: bool = False) -> tuple[list[str], str]:
+    """Imports and text of the pre-written code; ``network``: with the training of networks."""
     folder = Path(runtime.__path__[0])
-    paths = [folder / RUNTIME_FILES[0], folder / RUNTIME_FILES[1], *domain.runtime_files(), folder / RUNTIME_FILES[2]]
+    middle = [folder / name for name in NETWORK_FILES] if network else []
+    first, second, last = (folder / name for name in RUNTIME_FILES)
+    paths = [first, second, *middle, *domain.runtime_files(), last]
     imports: list[str] = []
     parts = []
     for path in paths:
@@ -260,7 +264,8 @@ def assemble(
     modules: Mapping[Stage, Module], configuration: Configuration, setting: Setting, title: str = ""
 ) -> Program:
     """One executable text; ``title`` is the program's docstring (scores are not known before it has been run)."""
-    runtime_imports, runtime_text = runtime_sources(setting.domain)
+    network = modules[Stage.MODELING].network
+    runtime_imports, runtime_text = runtime_sources(setting.domain, network)
     metric_imports, metric_text = split_imports(setting.metric.source())
     reserved = top_level_names(runtime_text) | top_level_names(metric_text) | {"VALUES", "WORKFLOW", "DESCRIPTION"}
     sources = separate(modules, reserved)
@@ -278,7 +283,7 @@ def assemble(
             *sections,
             _banner("Metric: " + setting.metric.name) + "\n\n" + metric_text,
             _banner("Training, evaluation, prediction (the same for every program)") + "\n\n" + runtime_text,
-            _wiring(setting, split, task),
+            _wiring(setting, split, task, network),
         ]
     )
     unique = sorted(set(imports), key=lambda line: (line.startswith("from"), line))
@@ -287,7 +292,7 @@ def assemble(
     return Program(dict(modules), configuration, text)
 
 
-def _wiring(setting: Setting, split: Split, task: Task) -> str:
+def _wiring(setting: Setting, split: Split, task: Task, network: bool) -> str:
     validation = next((t.key for t in task.tables if t.role == "validation"), None)
     test = task.labelled_test.key if task.labelled_test is not None else None
     files = {t.key: t.key for t in task.tables if t.role != "test" or t.key == test}
@@ -310,7 +315,7 @@ def _wiring(setting: Setting, split: Split, task: Task) -> str:
     calls = {
         "load": "load",
         "data_preparation": "DataPreparation",
-        "build_model": "build_model",
+        "build_model": f"trained(build_model, {setting.kind!r})" if network else "build_model",
         "post_processing": "PostProcessing",
         "fit_predict": "fit_predict",
         "score": "score",

@@ -87,6 +87,10 @@ class Progress:
             return self._llm(event.kind, data)
         if event.kind == "attempt":
             return self._attempt(data)
+        if event.kind == "left_out":
+            return f"left out {', '.join(data['names'])}: {data['reason']}"
+        if event.kind == "proxies":
+            return f"zero-cost proxies keep {', '.join(data['kept'])}; dropped: {', '.join(data['dropped'])}"
         if event.kind == "fallback":
             return f"the built-in writer steps in for the {data['what']}: {data['reason']}"
         if event.kind == "module":

@@ -91,7 +91,7 @@ def search(shop: Workshop, budget: Budget, lock: Sequence[str] = ()) -> HandedOv
     space, plan = shop.outline()
     verifier = shop.verifier(space, plan)
     locked = take_edits(shop.store, space, verifier, lock)
-    study = shop.study(space, shop.generator(plan, verifier), locked)
+    study = shop.study(space, shop.generator(plan, verifier), locked, verifier)
     try:
         study.run(budget)
         finalists = study.rescore(budget)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import ExitStack
@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from text_to_ml import deep
 from text_to_ml.assemble import Setting
 from text_to_ml.domains.base import get_domain
 from text_to_ml.errors import LLMError, LLMRejected, LLMUnreachable, ReplayMiss
@@ -34,6 +35,7 @@ from text_to_ml.search.data import DataStore
 from text_to_ml.search.evaluation import Evaluator
 from text_to_ml.search.fidelity import Fidelity, fidelity
 from text_to_ml.search.scoring import SandboxedScore
+from text_to_ml.search.screening import Screening
 from text_to_ml.search.strategies import LAG, Settings, get_strategy
 from text_to_ml.search.study import Budget, Study, Trial
 from text_to_ml.start import BUILTIN, Options, metric_of, split_of
@@ -87,7 +89,7 @@ class Workshop:
                 task, self.domain, metric, split_of(task, options.seed), self.domain.kind(task), options.seed
             )
             data = DataStore(self.setting, self.box, self.work / "data", self.limits)
-            self.evaluator = Evaluator(self.setting, self.box, data, self.work, self.limits)
+            self.evaluator = Evaluator(self.setting, self.box, data, self.work, self.limits, options.seconds)
             self.writer: Writer = self.builtin if self.llm is None else self._language_model_writer()
             self._opened = opened.pop_all()
 
@@ -185,6 +187,9 @@ class Workshop:
         if recorded is not None:
             return space_from_json(recorded.payload)
 
+        seconds = self.options.seconds
+        deep.fetch_weights(self.task, seconds, self.store)
+
         def written() -> SearchSpace:
             space = self.writer.space(self.task)
             if self.writer is self.builtin:
@@ -193,6 +198,7 @@ class Workshop:
             return SearchSpace((*space.candidates, *reserve.candidates), (*reserve.portfolio, *space.portfolio))
 
         space = self.ask("search space", written, lambda: self.builtin.space(self.task))
+        space = deep.without_networks(self.task, space, self.builtin, seconds, self.store)
         self.store.append("space", to_json(space))
         return space
 
@@ -258,8 +264,26 @@ class Workshop:
             cap=self.options.attempts,
         )
 
-    def study(self, space: SearchSpace, generator: Generator, locked: frozenset[Any] = frozenset()) -> Study:
+    def screening(self, verifier: Verifier) -> Callable[..., Mapping[str, str]]:
+        """Zero-cost proxies for networks; the verdict of an interrupted run stands."""
+        recorded = self.store.last("proxies")
+        if recorded is not None:
+            dropped = {str(k): str(v) for k, v in recorded.payload["dropped"].items()}
+            return lambda networks, deliver: dropped
+        return Screening(
+            self.box,
+            f"text_to_ml.domains.{self.domain.name}",
+            verifier.synthetic_facts(),
+            verifier.synthetic[0] if verifier.synthetic else "",
+            self.work / "proxies",
+            self.limits,
+            lambda verdict: self.store.append("proxies", verdict),
+            self.options.workers,
+        )
+
+    def study(self, space: SearchSpace, generator: Generator, locked: frozenset[Any], verifier: Verifier) -> Study:
         """The search over the space, with the trials of an interrupted run."""
+        deep.expect(space, self.box)
         options, budgets = self.options, fidelity_of(self.task, self.setting.split)
         settings = Settings(options.seed, budgets.budgets(), max(LAG, 2 * options.workers), options.seconds is not None)
         return Study(
@@ -274,6 +298,7 @@ class Workshop:
             deliveries=max(self.options.workers, 4 if self.asks(space) else 1),
             prefetch=self.asks(space),
             locked=locked,
+            screen=self.screening(verifier),
             limits=self.limits,
             fidelity=budgets,
             trials=trials_of(self.store.events(*TRIALS)),

@@ -107,8 +107,30 @@ def full(run: Run, top: int) -> list[str]:
                 f"{number(fresh):>10} {trial.seconds:>7.1f}  {name}"
             )
         )
-    lines += _dropped(run) + _failed(run)
+    lines += _proxies(run) + _dropped(run) + _failed(run)
     return lines
+
+
+def _proxies(run: Run) -> list[str]:
+    """What zero-cost proxies said of the networks, and what was left out beforehand."""
+    lines = []
+    for event in run.events("left_out"):
+        said = f"left out {', '.join(event.payload['names'])}: {event.payload['reason']}"
+        lines += textwrap.wrap(said, WIDTH, subsequent_indent="  ")
+    verdict = run.last("proxies")
+    if verdict:
+        lines += ["", f"zero-cost proxies on synthetic data; the worst {verdict['fraction']:.0%} are dropped"]
+        lines.append(f"  {'rank':>5} {'params':>9} {'flops':>9} {'naswot':>8} {'synflow':>8}  network")
+        for name, s in sorted(verdict["scores"].items(), key=lambda item: float(item[1]["rank"])):
+            numbers = " ".join(
+                f"{'—' if s[p] is None else format(s[p], '.3g'):>{w}}"
+                for p, w in (("params", 9), ("flops", 9), ("naswot", 8), ("synflow", 8))
+            )
+            lines.append(
+                cut(f"  {s['rank']:>5.2f} {numbers}  {name}{' (dropped)' if name in verdict['dropped'] else ''}")
+            )
+            lines += [cut(f"        {proxy}: {why}") for proxy, why in s["reasons"].items()]
+    return ["", *lines] if lines and lines[0] else lines
 
 
 def _dropped(run: Run) -> list[str]:

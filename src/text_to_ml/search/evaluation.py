@@ -11,19 +11,21 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from text_to_ml.assemble import Setting, assemble
-from text_to_ml.program import STAGES, Configuration, Module, Stage
+from text_to_ml.program import LARGEST_BUDGET, STAGES, Configuration, Module, Stage, Value
 from text_to_ml.runtime.job import compile_source
 from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Sandbox
+from text_to_ml.sandbox.environment import graphics
 from text_to_ml.sandbox.left import read_array
 from text_to_ml.search.data import DataStore, Fold, Loaded, LoadError
 from text_to_ml.search.fidelity import Part
+from text_to_ml.search.training import IMPORTS, TrainingPlan, training_key, training_limits, training_seconds
 from text_to_ml.syntax import load_arrays
 
 FIT = "text_to_ml.runtime.job:fit_predict"
@@ -32,7 +34,10 @@ POST = "text_to_ml.runtime.job:post_process"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came of one configuration; ``score`` is None when it failed (``error`` says why, ``status`` how)."""
+    """What came of one configuration; ``score`` is None when it failed (``error`` says why, ``status`` how).
+
+    learnt: values of the model that its training found out (how many epochs the time allows); training: what came of that.
+    """
 
     score: float | None
     folds: tuple[float, ...] = ()
@@ -41,6 +46,8 @@ class Evaluation:
     seconds: float = 0.0
     fit_seconds: float = 0.0
     outputs: tuple[np.ndarray, ...] = field(default=(), repr=False)
+    learnt: Mapping[str, Value] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
 
 
 EARLY = "stopped early"
@@ -63,9 +70,18 @@ class JobError(Exception):
 
 
 class Evaluator:
-    """Evaluates configurations of one run; safe to call from several threads."""
+    """Evaluates configurations of one run; safe to call from several threads. ``seconds``: time limit of the whole run."""
 
-    def __init__(self, setting: Setting, sandbox: Sandbox, data: DataStore, folder: Path, limits: Limits) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        sandbox: Sandbox,
+        data: DataStore,
+        folder: Path,
+        limits: Limits,
+        seconds: float | None = None,
+    ) -> None:
+        self.seconds = seconds
         self.setting = setting
         self.sandbox = sandbox
         self.data = data
@@ -107,15 +123,18 @@ class Evaluator:
     ) -> Evaluation:
         """Cross-validate one configuration; never raises for what generated code does.
 
-        ``part``: some folds and rows only. ``start``: outputs of the first folds, which are known already. ``rival``: fold
-        scores of the best program so far; after two folds that are both clearly worse than the rival's, the rest is not run,
-        and the status is "stopped early".
+        ``part``: some folds and rows only; of a network, that share of the epochs instead of the rows, and it goes on from where a
+        smaller budget stopped. ``start``: outputs of the first folds, which are known already. ``rival``: fold scores of the best
+        program so far; after two folds that are both clearly worse than the rival's, the rest is not run, and the status is
+        "stopped early".
         """
         started = time.perf_counter()
         run = _Trial(self, modules, configuration, self.folder / "trials" / name, cancel, limits or self.limits)
         try:
             loaded = self.data.load(run.program, modules[Stage.PREPARATION].source)
-            folds = self.data.folds(loaded, repeat, 1.0 if part is None else part.rows)
+            network, share = modules[Stage.MODELING].network, 1.0 if part is None else part.rows
+            folds = self.data.folds(loaded, repeat, 1.0 if network else share)
+            run.plan_training(configuration, len(folds), share)
             folds = folds if part is None else folds[: part.folds]
             outputs = list(start[: len(folds)])
             for i, fold in enumerate(folds):
@@ -125,14 +144,14 @@ class Evaluator:
                     scores = run.scores(folds[:2], outputs)
                     if hopeless(scores, rival, self.setting.metric.direction == "minimize"):
                         seconds = time.perf_counter() - started
-                        return Evaluation(None, tuple(scores), EARLY, "", seconds, run.fit_seconds)
+                        return replace(run.record(), folds=tuple(scores), status=EARLY, seconds=seconds)
             scores = run.scores(folds, outputs)
             self.keep(name, outputs)
-            return Evaluation(
-                float(np.mean(scores)),
-                tuple(scores),
+            return replace(
+                run.record(),
+                score=float(np.mean(scores)),
+                folds=tuple(scores),
                 seconds=time.perf_counter() - started,
-                fit_seconds=run.fit_seconds,
                 outputs=tuple(outputs),
             )
         except (LoadError, JobError, ValueError) as error:
@@ -148,6 +167,7 @@ class Evaluator:
         try:
             loaded = self.data.load(run.program, modules[Stage.PREPARATION].source)
             folds = self.data.folds(loaded)[:1]
+            run.plan_training(configuration, 5, 1 / LARGEST_BUDGET)
             scores = run.scores(folds, [run.outputs(loaded, folds[0], "fold 0")])
             return Evaluation(float(np.mean(scores)), tuple(scores), seconds=time.perf_counter() - started)
         except (LoadError, JobError, ValueError) as error:
@@ -211,35 +231,65 @@ class _Trial:
         self.values = {str(s): dict(configuration.choices[s].values) for s in STAGES}
         self.fits_post = "def fit(" in modules[Stage.POST_PROCESSING].source
         self.fit_seconds = 0.0
+        self.network = modules[Stage.MODELING].network
+        self.training = TrainingPlan(owner.folder / "checkpoints", "")
+        if self.network:
+            self.limits = training_limits(limits, owner.seconds)
+
+    def plan_training(self, configuration: Configuration, folds: int, budget: float) -> None:
+        """How long the network is trained, if there is one."""
+        key = training_key(self.program.stem, configuration)
+        seconds = training_seconds(self.owner.seconds, folds) if self.network else None
+        self.training = TrainingPlan(self.owner.folder / "checkpoints", key, seconds, budget if self.network else 1.0)
+
+    def record(self) -> Evaluation:
+        """An evaluation without its scores."""
+        plan = self.training
+        return Evaluation(None, fit_seconds=self.fit_seconds, learnt=dict(plan.learnt), training=plan.summary())
 
     def clean(self) -> None:
         """Remove the scratch folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def run(self, entry: str, payload: dict[str, Any], readable: list[Path], name: str) -> Path:
-        """Run one job in a scratch folder of its own; JobError if it does not pass."""
+    def run(self, entry: str, payload: dict[str, Any], readable: list[Path], name: str) -> tuple[Path, Any]:
+        """Run one job in a scratch folder of its own; the folder and what the job returned. JobError if it does not pass."""
         scratch = self.folder / name.replace(" ", "-")
         scratch.mkdir(parents=True, exist_ok=True)
         setting = self.owner.setting
         payload = {"program": str(self.program), "values": self.values, "seed": setting.seed, **payload}
         programs = (self.program, self.program.with_suffix(".marshal"))
-        job = Job(entry, payload, scratch, (*programs, *readable), threads=setting.threads)
+        trains = self.network and entry == FIT
+        job = Job(
+            entry,
+            payload,
+            scratch,
+            (*programs, *readable),
+            fresh=trains and bool(graphics()),  # the warm process sees no graphics card
+            threads=setting.threads,
+            imports=IMPORTS if self.network else (),
+        )
         result = self.owner.sandbox.run(job, self.limits, self.cancel)
         if not result.passed:
             raise JobError(result, name)
         self.fit_seconds += result.number("seconds")
-        return scratch
+        return scratch, result.value
 
     def outputs(self, loaded: Loaded, fold: Fold, name: str) -> np.ndarray:
         """Raw outputs for the held-out rows of a fold: (rows, K)."""
-        payload = {
+        payload: dict[str, Any] = {
             "samples": str(loaded.samples),
             "train": str(fold.train),
             "targets": str(fold.targets),
             "parts": [str(fold.held_out)],
         }
         readable = [loaded.samples, fold.train, fold.targets, fold.held_out]
-        scratch = self.run(FIT, payload, readable, name)
+        if self.network:
+            chosen = self.values["modeling"]
+            payload["values"] = {**self.values, "modeling": {**chosen, **self.training.values(name, chosen)}}
+            readable += self.training.readable(name)
+        scratch, value = self.run(FIT, payload, readable, name)
+        if self.network:
+            self.training.took(name, scratch, value)
         outputs = read_array(scratch / "outputs_0.npy")
         if outputs.ndim != 2 or len(outputs) != fold.rows:
             raise ValueError(f"{name}: outputs have shape {outputs.shape}, expected {fold.rows} rows")
@@ -282,7 +332,7 @@ class _Trial:
         paths = {key: folder / f"{key}.npy" for key in arrays}
         for key, array in arrays.items():
             np.save(paths[key], array, allow_pickle=False)
-        scratch = self.run(POST, {k: str(p) for k, p in paths.items()}, list(paths.values()), name)
+        scratch, _ = self.run(POST, {k: str(p) for k, p in paths.items()}, list(paths.values()), name)
         predictions = read_array(scratch / "predictions.npy")
         if len(predictions) != len(outputs):
             raise ValueError(f"{name}: {len(predictions)} predictions for {len(outputs)} rows")

@@ -11,9 +11,10 @@ import math
 import statistics
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -21,8 +22,10 @@ from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Module,
 from text_to_ml.sandbox.base import Limits
 from text_to_ml.search.evaluation import EARLY, Evaluator
 from text_to_ml.search.fidelity import Fidelity
+from text_to_ml.search.screening import Gate, Screen
 from text_to_ml.search.space import Place, searched
 from text_to_ml.search.strategies import Observation, Proposal, Strategy
+from text_to_ml.search.training import with_training
 
 FINALISTS = 5
 WRITERS = ("baseline", "portfolio")
@@ -47,6 +50,7 @@ class Trial:
     cost: float = 1.0
     rescored: tuple[float, ...] = ()
     budget: float = 1.0
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def full(self) -> bool:
@@ -85,6 +89,8 @@ class Study:
     deliver   (candidate) → verified module, or None when the candidate was dropped; called once per candidate, in a pool of
               ``deliveries`` threads; all modeling candidates at the start where ``prefetch`` is set (Algorithm 2, lines 3 to 5)
     locked    (stage, candidate) pairs: where a stage has any, only these are searched
+    screen    given the networks and `deliver`, names those to drop before any is trained, with reasons; at once with other trials
+              where ``race`` is set, before all of them otherwise
     race      stop a trial after two folds that are clearly worse than the best program's (then the trials that are run
               depend on timing; so only where a time limit makes them do so anyway)
     fidelity  what a budget means
@@ -102,6 +108,7 @@ class Study:
     deliveries: int = 2
     prefetch: bool = False
     locked: frozenset[tuple[Stage, str]] = frozenset()
+    screen: Screen | None = None
     limits: Limits = field(default_factory=Limits)
     fidelity: Fidelity = field(default_factory=Fidelity)
     trials: dict[int, Trial] = field(default_factory=dict)
@@ -113,6 +120,9 @@ class Study:
         self._running: dict[int, Proposal] = {}
         self._modules: dict[tuple[Stage, str], Future[Module | None]] = {}
         self._pool = ThreadPoolExecutor(self.deliveries, thread_name_prefix="module")
+        networks = [c for c in searched(self.space, Stage.MODELING) if c.network]
+        locked = {name for stage, name in self.locked if stage is Stage.MODELING}
+        self.gate = Gate(networks, self.screen, locked, self.stop)
 
     # ------------------------------------------------------------------------------------------------ the loop
 
@@ -122,6 +132,7 @@ class Study:
         timer.start()
         if self.prefetch:
             self._fetch()
+        self.gate.open(lambda c: self._wanted(c.stage, c.name).result(), wait=not self.race)
         with ThreadPoolExecutor(self.workers, thread_name_prefix="trial") as pool:
             done = wait([pool.submit(self._work, budget) for _ in range(self.workers)]).done
         self.stop.set()
@@ -219,7 +230,9 @@ class Study:
         if modules is None:
             if self.stop.is_set():
                 return replace(base, state="stopped")
-            return replace(base, error="a module of it was dropped", seconds=time.perf_counter() - started)
+            model = proposal.configuration.choices[Stage.MODELING].candidate
+            why = self.gate.dropped().get(model, "a module of it was dropped")
+            return replace(base, error=why, seconds=time.perf_counter() - started)
         best = self.ranked()[:1] if self.race and proposal.budget >= 1.0 else []
         result = self.evaluator.evaluate(
             modules,
@@ -232,6 +245,7 @@ class Study:
             rival=best[0].folds if best else (),
         )
         early = result.status == EARLY
+        configuration = with_training(proposal.configuration, result.learnt)
         if result.score is None and self.stop.is_set() and not early:
             return replace(base, state="stopped")
         state = EARLY if early else "finished" if result.score is not None else "failed"
@@ -240,7 +254,7 @@ class Study:
             cost = max(0.0, cost - 1.0 + 2 / len(best[0].folds))
         return replace(
             base, state=state, score=result.score, folds=result.folds, error=result.error, seconds=result.seconds,
-            fit_seconds=result.fit_seconds, cost=cost,
+            fit_seconds=result.fit_seconds, cost=cost, configuration=configuration, training=result.training,
         )  # fmt: skip
 
     def _start(self, proposal: Proposal) -> tuple[np.ndarray, ...]:
@@ -256,6 +270,8 @@ class Study:
     def modules(self, configuration: Configuration, *, patient: bool = False) -> dict[Stage, Module] | None:
         """The verified modules of a configuration, generated when first wanted, at the same time (Algorithm 2, lines 11-15);
         None where one was dropped, or (unless ``patient``) where the search ends before it is there."""
+        if not self.gate.lets(configuration.choices[Stage.MODELING].candidate, patient=patient):
+            return None
         futures = {stage: self._wanted(stage, configuration.choices[stage].candidate) for stage in STAGES}
         found = {}
         for stage, future in futures.items():
@@ -277,7 +293,8 @@ class Study:
         """Candidates that are known not to be had."""
         with self._lock:
             ended = [(key, f) for key, f in self._modules.items() if f.done() and not f.cancelled()]
-        return frozenset(key for key, future in ended if future.exception() is None and future.result() is None)
+        gone = {key for key, future in ended if future.exception() is None and future.result() is None}
+        return frozenset(gone | {(Stage.MODELING, name) for name in self.gate.dropped()})
 
     def whole(self) -> SearchSpace:
         """The space; where candidates of a stage are locked, these alone. The portfolio keeps its length, with locked

@@ -5,8 +5,8 @@ The first two are the baselines.
 
 from __future__ import annotations
 
-from text_to_ml.domains.shared.catalogue.portfolio import Entry, configurations, usual_post
-from text_to_ml.domains.text.catalogue import sequences
+from text_to_ml.domains.shared.catalogue.portfolio import Entry, configurations, usual_post, woven
+from text_to_ml.domains.text.catalogue import networks, sequences
 from text_to_ml.program import Configuration, SearchSpace, Stage
 from text_to_ml.task.choices import options_of
 from text_to_ml.values import Category, Task
@@ -77,5 +77,5 @@ def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
     if task.category is Category.SEQUENCE:
         order = sequences.PORTFOLIO
     baselines: tuple[Entry, ...] = (("raw", "constant", {}), ("raw", "default_linear", {}))
-    entries = [*((e, posts[0]) for e in baselines), *((e, usual) for e in order)]
+    entries = [*((e, posts[0]) for e in baselines), *((e, usual) for e in woven(order, networks.ENTRIES))]
     return configurations(space, entries)
