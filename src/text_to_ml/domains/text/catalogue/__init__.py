@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from text_to_ml.domains.shared.catalogue import networks as shared
 from text_to_ml.domains.shared.catalogue import post_processing
 from text_to_ml.domains.shared.catalogue.rendering import module_text
 from text_to_ml.domains.text.catalogue import modeling, networks, portfolio, preparation
@@ -20,7 +21,7 @@ def space(task: Task) -> SearchSpace:
 
 def write(task: Task, candidate: Candidate) -> str:
     """The source of one candidate's module for this task."""
-    models = networks if candidate.name in networks.SUMMARIES else modeling
-    contexts = {Stage.PREPARATION: preparation.context, Stage.MODELING: models.context}
+    model = shared.context if candidate.name in networks.SUMMARIES else modeling.context
+    contexts = {Stage.PREPARATION: preparation.context, Stage.MODELING: model}
     make = contexts.get(candidate.stage)
     return module_text(Path(__file__).parent, task, candidate, make(task, candidate) if make else {})
