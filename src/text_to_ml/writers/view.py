@@ -39,6 +39,8 @@ ROLES = {
     "validation labels": "the targets of the validation samples, line by line",
     "test labels": "the targets of the final test, line by line",
     "other": "another table",
+    "more": "more training samples, read like the main file (may be absent)",
+    "images": "the folder of the images that the main table names",
 }
 
 
@@ -94,6 +96,8 @@ def call_of(table: Table, options: str) -> str:
     """How a program reads a table, as a pandas call or in words."""
     if table.reader.function == "read_documents":
         return documents_in_words(table)
+    if table.reader.function.startswith("image_"):
+        return images_in_words(table)
     call = f"pd.{table.reader.function}(files[{table.key!r}]{options})"
     if before_text(table.reader):
         call += "; for new data each line is the text alone, which this call puts in the first column"
@@ -115,6 +119,25 @@ def documents_in_words(table: Table) -> str:
         f"one row per file {where} below the folder files[{table.key!r}], sorted by name, then class; columns {name} (the file's {ending} "
         f"below its folder), text (its content, {encoding}){label}; where there are no folders of classes, all *.txt below the folder"
     )
+
+
+def images_in_words(table: Table) -> str:
+    """How images, or the table that names them, are read."""
+    given, key = table.reader.options, table.key
+    if table.reader.function == "image_table":
+        inner = "".join(f", {k}={v!r}" for k, v in given["options"].items())
+        call = f"pd.{given['function']}(files[{key!r}]{inner})"
+        call += '.rename(columns={"image": "image_file"})' if given["image"] == "image" else ""
+        if "tags" in given:
+            call += f", whose column {given['tags']!r} holds labels separated by {given['separator']!r}: one 0/1 column for each target"
+        return call
+    where = "at any depth" if given.get("deep") else f"/ (name + {given.get('suffix', '')!r})"
+    return {
+        "image_files": f"(files[{key!r}] {where}).read_bytes()",
+        "image_folders": f"files[{key!r}].rglob(...): the label is the first part of each relative path",
+        "image_names": f"files[{key!r}].rglob(...): the label is re.fullmatch({given.get('pattern')!r}, path.stem)['label']",
+        "image_pickle": f"pickle.load(stream, encoding='bytes')[{given.get('images')!r}], keys as bytes or str",
+    }[table.reader.function]
 
 
 def column_view(column: Column, task: Task, share: str) -> dict[str, Any]:
