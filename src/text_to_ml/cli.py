@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import threading
+import time as clock
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,6 +72,9 @@ def run(
     strategy: Annotated[str | None, typer.Option(help="How to search: bohb (default), hyperband, tpe, random.")] = None,
     workers: Annotated[int | None, typer.Option(help="Trials at once (default: the cores).")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of splits and search (default: 0).")] = None,
+    ensemble: Annotated[
+        bool | None, typer.Option("--ensemble/--no-ensemble", help="Join several programs (default: over 60 s).")
+    ] = None,
     no_sandbox: Annotated[bool, typer.Option("--no-sandbox", help="Run generated code without isolation.")] = False,
     as_json: AsJson = False,
     resume: Annotated[Path | None, typer.Option(help="Continue the run in this folder.")] = None,
@@ -79,7 +83,7 @@ def run(
     work(
         as_json, task=task, workspace=workspace, model=model, base_url=base_url, out=out, time=time, evaluations=evaluations,
         max_cost=max_cost, max_tokens=max_tokens, price=price, timeout=timeout, candidates=candidates, attempts=attempts, share=share,
-        prompts=prompts, record=record, strategy=strategy, workers=workers, seed=seed,
+        prompts=prompts, record=record, strategy=strategy, workers=workers, seed=seed, ensemble=ensemble,
         sandbox="none" if no_sandbox else None, resume=resume,
     )  # fmt: skip
 
@@ -92,7 +96,7 @@ def work(as_json: bool, **given: Any) -> None:
 
     stop = stop_on_interrupt()
     with Progress(quiet=as_json) as progress:
-        result = synthesize(**given, on_event=progress, stop=stop)
+        result = synthesize(**given, on_event=progress, stop=stop, began=process_start())
     print(json.dumps(result.summary()) if as_json else "\n".join(closing(result)))
 
 
@@ -184,6 +188,13 @@ def doctor(model: Model = None, base_url: BaseUrl = None, price: Price = None) -
 
     for line in examine(model, base_url, price):
         print(line, flush=True)
+
+
+def process_start() -> float:
+    """The `time.monotonic()` at which this process began: a time limit counts from there, imports included."""
+    import psutil
+
+    return clock.monotonic() - max(0.0, clock.time() - psutil.Process().create_time())
 
 
 def stop_on_interrupt() -> threading.Event:

@@ -37,7 +37,8 @@ from text_to_ml.search.fidelity import Fidelity, fidelity
 from text_to_ml.search.scoring import SandboxedScore
 from text_to_ml.search.screening import Screening
 from text_to_ml.search.strategies import LAG, Settings, get_strategy
-from text_to_ml.search.study import Budget, Study, Trial
+from text_to_ml.search.study import Study
+from text_to_ml.search.trial import Budget, Trial, Watch
 from text_to_ml.start import BUILTIN, Options, metric_of, split_of
 from text_to_ml.store import RunFolder
 from text_to_ml.task.understand import understand
@@ -71,6 +72,7 @@ class Workshop:
         self.redact: Callable[[str], str] = str
         self.limits = Limits(wall_seconds=trial_seconds(options.seconds), memory_mb=8192)
         with ExitStack() as opened:
+            self.hush = opened.enter_context(Watch(stop, lambda: False))
             opened.callback(shutil.rmtree, self.work, ignore_errors=True)
             shutil.rmtree(self.work, ignore_errors=True)
             self.work.mkdir()
@@ -123,7 +125,7 @@ class Workshop:
         def wait(purpose: str, seconds: float, reason: str) -> None:
             self.store.append("llm_wait", {"purpose": purpose, "seconds": round(seconds, 1), "reason": reason})
 
-        return Fuse(open_llm(self.options.llm((tokens, cost)), on_wait=wait, on_reply=keep, stop=self.stop), self.stop)
+        return Fuse(open_llm(self.options.llm((tokens, cost)), on_wait=wait, on_reply=keep, stop=self.hush), self.hush)
 
     def _language_model_writer(self) -> LanguageModelWriter:
         assert self.llm is not None
@@ -173,6 +175,10 @@ class Workshop:
         path = write_metric(self.store, self.writer, self.box, self.task, self.setting.kind, text, self.work)
         options = {**self.task.description.options, "generated_metric": str(path.resolve())}
         return understand(replace(self.task.description, options=options), self.task.workspace)
+
+    def end_of_writing(self) -> None:
+        """Nothing more is asked of a language model: all waiting for it ends."""
+        self.hush.set()
 
     # ------------------------------------------------------------------------------------- what the method is given
 
@@ -302,9 +308,15 @@ class Workshop:
             screen=self.screening(verifier),
             limits=self.limits,
             fidelity=budgets,
+            ensemble=options.may_join,
+            overhead=self.overhead,
             trials=trials_of(self.store.events(*TRIALS)),
             stop=self.stop,
         )
+
+    def overhead(self) -> float:
+        """Seconds that handing over takes besides fitting: a fresh interpreter imports what the warm one did."""
+        return 1.5 + 1.2 * (getattr(self.box, "warm_seconds", None) or 3.0)
 
     def _record(self, trial: Trial) -> None:
         self.store.append("trial", asdict(trial))
