@@ -17,6 +17,7 @@ from text_to_ml.llm.scripted import ScriptedLLM
 from text_to_ml.plan import plan_from_json
 from text_to_ml.program import to_json
 from text_to_ml.prompts import Prompts
+from text_to_ml.run import Run
 from text_to_ml.task import check
 from text_to_ml.verify import rule_sentences
 from text_to_ml.writers.language_model import LanguageModelWriter
@@ -86,6 +87,9 @@ def test_a_run_ends_with_a_program_that_predicts_new_images(tmp_path: Path) -> N
         out, "predict", "--workspace", workspace, "--input", new / "n0.png", "--output", tmp_path / "d.csv", *model
     )
     assert pd.read_csv(tmp_path / "d.csv")["label"].tolist() == [beside["n0.png"]]
+    from_python = Run(out)
+    assert from_python.predict(new)["label"].tolist() == answers["label"].tolist()
+    assert from_python.predict(known)["label"].tolist() == pd.read_csv(tmp_path / "c.csv")["label"].tolist()
     done = program(out, "predict", "--workspace", workspace, "--input", tmp_path / "absent", *model)
     assert done.returncode == 2 and "no such file" in done.stderr and "Traceback" not in done.stderr
     moved = shutil.move(out, tmp_path / "moved")
