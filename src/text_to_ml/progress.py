@@ -99,6 +99,10 @@ class Progress:
             return self._trial(data)
         if event.kind == "finalist":
             return f"finalist {data['number']}: {number(data['score'])}, fresh folds {mean(data['rescored'])}"
+        if event.kind == "round":
+            self.own |= {c["name"] for c in data["candidates"]}
+            new = ", ".join(c["name"] for c in data["candidates"]) or "no new candidates"
+            return f"round {data['number']}: {new}, {len(data['portfolio'])} programs to try first"
         if event.kind == "ensemble":
             verdict = "is better than one program" if data["used"] else f"not used: {data['reason']}"
             return f"ensemble of {len(data['members'])}: {number(data['score'])}, {verdict}"

@@ -255,7 +255,7 @@ class Run:
             "validation": handed.get("validation"),
             "test": handed.get("test"),
             "writer": self.started["options"]["model"],
-            "candidates": len(self.last("space").get("candidates", ())),
+            "candidates": sum(len(e.payload["candidates"]) for e in self.events("space", "round")),
             "verified": sum(module is not None for _, module in modules.values()),
             "trials": len(self.records),
             "cost": round(sum(t.cost for t in self.records), 4),

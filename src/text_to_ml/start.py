@@ -45,6 +45,7 @@ class Options:
     candidates  methods asked for per stage, 1 to 20      attempts  at one module before its candidate is dropped
     prompts     a folder whose files replace prompts      record    a file that replies are appended to
     timeout     seconds for one reply
+    rounds      how often the writer is asked what to try; after the first time with what was found so far
     ensemble    whether several programs may be handed over as one; None: where there are more than `ENSEMBLE_SECONDS`
     """
 
@@ -66,6 +67,7 @@ class Options:
     candidates: int = 5
     attempts: int = 30
     ensemble: bool | None = None
+    rounds: int = 1
 
     @property
     def may_join(self) -> bool:
@@ -96,6 +98,7 @@ class Options:
             ("workers", 1, None),
             ("candidates", 1, 20),
             ("attempts", 1, None),
+            ("rounds", 1, 20),
         ):
             value = getattr(self, name)
             if value is not None and (value < low or (high is not None and value > high)):

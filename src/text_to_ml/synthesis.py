@@ -39,6 +39,7 @@ def synthesize(
     workers: int | None = None,
     seed: int | None = None,
     ensemble: bool | None = None,
+    rounds: int | None = None,
     sandbox: str | None = None,
     resume: str | Path | None = None,
     lock: Sequence[str] = (),
@@ -53,7 +54,8 @@ def synthesize(
     "10m"; where ``evaluations`` is not given either, 60 s (built in) or 30 evaluations (language model). ``max_cost``: US
     dollars, ``price``: dollars per million input and output tokens, ``timeout``: seconds for one reply. ``share``: what a language model sees of the data: names,
     summary or rows. ``resume``: the folder of an interrupted run; ``lock``: its modules to search around, as "stage/name". Raises
-    `TextToMLError` for what cannot be used. Setting ``stop`` ends the search; the best program so far is handed over. ``ensemble``:
+    `TextToMLError` for what cannot be used. Setting ``stop`` ends the search; the best program so far is handed over. ``rounds``: how often the writer is
+    asked what to try, from the second time on with what was found so far; the budget is shared equally. ``ensemble``:
     whether several programs may be handed over as one, which is so by default with more than a minute. ``began``: the `time.monotonic()` from
     which the time limit counts (default: now).
     """
@@ -62,7 +64,7 @@ def synthesize(
         "model": model, "base_url": base_url, "time": time, "evaluations": evaluations, "max_cost": max_cost,
         "max_tokens": max_tokens, "price": price, "timeout": timeout, "candidates": candidates, "attempts": attempts, "share": share,
         "prompts": None if prompts is None else str(prompts), "record": None if record is None else str(record),
-        "strategy": strategy, "workers": workers, "seed": seed, "sandbox": sandbox, "ensemble": ensemble,
+        "strategy": strategy, "workers": workers, "seed": seed, "sandbox": sandbox, "ensemble": ensemble, "rounds": rounds,
     }  # fmt: skip
     unknown_metric = ""
     if resume is not None:
@@ -96,9 +98,14 @@ def search(shop: Workshop, budget: Budget, lock: Sequence[str] = ()) -> HandedOv
     locked = take_edits(shop.store, space, verifier, lock)
     study = shop.study(space, shop.generator(plan, verifier), locked, verifier)
     try:
-        study.run(budget)
+        for number in range(shop.rounds_begun(), shop.options.rounds + 1):
+            if number > shop.rounds_begun():
+                study.extend(shop.next_round(study, number))
+            study.run(budget, number / shop.options.rounds)
+            if shop.stop.is_set():
+                break
         shop.end_of_writing()
         return conclude(study, budget, Desk(study, shop.setting, shop.box, shop.store, shop.work))
     finally:
-        shop.write_unit_tests(space, plan, verifier)
+        shop.write_unit_tests(study.space, plan, verifier)
         study.close()

@@ -31,6 +31,7 @@ from text_to_ml.run import TRIALS, trials_of
 from text_to_ml.runtime.split import Split
 from text_to_ml.sandbox import open_sandbox
 from text_to_ml.sandbox.base import Limits
+from text_to_ml.search.board import board_of
 from text_to_ml.search.data import DataStore
 from text_to_ml.search.evaluation import Evaluator
 from text_to_ml.search.fidelity import Fidelity, fidelity
@@ -192,7 +193,10 @@ class Workshop:
         """The writer's search space, with the built-in candidates in reserve where a language model wrote it."""
         recorded = self.store.last("space")
         if recorded is not None:
-            return space_from_json(recorded.payload)
+            space = space_from_json(recorded.payload)
+            for event in self.store.events("round"):
+                space = space.grown(space_from_json(event.payload), int(event.payload["offset"]))
+            return space
 
         seconds = self.options.seconds
         deep.fetch_weights(self.task, seconds, self.store)
@@ -208,6 +212,25 @@ class Workshop:
         space = deep.without_networks(self.task, space, self.builtin, seconds, self.store)
         self.store.append("space", to_json(space))
         return space
+
+    def rounds_begun(self) -> int:
+        """The number of the round that was begun last."""
+        last = self.store.last("round")
+        return 1 if last is None else int(last.payload["number"])
+
+    def next_round(self, study: Study, number: int) -> SearchSpace:
+        """The space of another round: what the writer proposes after the leaderboard, beside what there is."""
+        board, space = board_of(study, self.setting.metric.name), study.space
+        more = self.ask(
+            f"round {number}",
+            lambda: self.writer.more(self.task, space, board, number),
+            lambda: self.builtin.more(self.task, space, board, number),
+        )
+        offset = study.next_number
+        self.store.append("round", to_json(replace(more, offset=offset)) | {"number": number})
+        grown = space.grown(more, offset)
+        deep.expect(grown, self.box)
+        return grown
 
     def _plan(self) -> Plan:
         """The writer's plan, or the domain's own."""

@@ -148,7 +148,7 @@ def full(run: Run, top: int) -> list[str]:
                 f"{number(fresh):>10} {trial.seconds:>7.1f}  {name}"
             )
         )
-    lines += _proxies(run) + _dropped(run) + _failed(run)
+    lines += _proxies(run) + _rounds(run) + _dropped(run) + _failed(run)
     return lines
 
 
@@ -172,6 +172,22 @@ def _proxies(run: Run) -> list[str]:
             )
             lines += [cut(f"        {proxy}: {why}") for proxy, why in s["reasons"].items()]
     return ["", *lines] if lines and lines[0] else lines
+
+
+def _rounds(run: Run) -> list[str]:
+    """What each round after the first brought: new candidates, and the best score before and after."""
+    lines = []
+    rounds = [e.payload for e in run.events("round")]
+    pick = min if run.direction == "minimize" else max
+    ends = [*(r["offset"] for r in rounds[1:]), float("inf")]
+    for data, end in zip(rounds, ends, strict=True):
+        new = ", ".join(c["name"] for c in data["candidates"]) or "no new candidates"
+        scores = [(t.number, t.score) for t in run.records if t.full and t.score is not None]
+        before = [s for n, s in scores if n < data["offset"]]
+        after = [s for n, s in scores if n < end]
+        gain = f"best {number(pick(before, default=None))} → {number(pick(after, default=None))}"
+        lines.append(cut(f"  round {data['number']}: {new}; {gain}"))
+    return ["", "rounds", *lines] if lines else []
 
 
 def _dropped(run: Run) -> list[str]:

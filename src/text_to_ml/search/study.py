@@ -73,8 +73,8 @@ class Study:
 
     def __post_init__(self) -> None:
         self._lock = threading.Condition()
-        self.over = threading.Event()
-        self._next = 0
+        self.over = self.enough = threading.Event()
+        self._next = self.space.offset
         self._running: dict[int, Proposal] = {}
         self._modules: dict[tuple[Stage, str], Future[Module | None]] = {}
         self._pool = ThreadPoolExecutor(self.deliveries, thread_name_prefix="module")
@@ -84,12 +84,26 @@ class Study:
 
     # ------------------------------------------------------------------------------------------------ the loop
 
-    def run(self, budget: Budget) -> None:
-        """Search until the budget is spent or `stop` is set; running trials are cancelled at the deadline."""
+    def run(self, budget: Budget, share: float = 1.0) -> None:
+        """Search until a share of the budget is spent or `stop` is set; running trials are cancelled at the deadline, but end where
+        only a share of it is spent."""
+
+        def late(part: float) -> bool:
+            if budget.deadline is None:
+                return False
+            reserve = self.reserve(budget.total)
+            return budget.left() <= reserve + (1.0 - part) * (budget.total - reserve)
+
+        if budget.evaluations is not None and share < 1.0:
+            budget = replace(budget, evaluations=max(1, round(budget.evaluations * share)))
         if self.prefetch:
             self._fetch()
         pool = ThreadPoolExecutor(self.workers, thread_name_prefix="trial")
-        with pool, Watch(self.stop, lambda: budget.left() <= self.reserve(budget.total)) as self.over:
+        with (
+            pool,
+            Watch(self.stop, lambda: late(1.0)) as self.over,
+            Watch(self.over, lambda: late(share)) as self.enough,
+        ):
             self.gate.stop = self.over
             self.gate.open(lambda c: self._wanted(c.stage, c.name).result(), wait=not self.race)
             done = wait([pool.submit(self._work, budget) for _ in range(self.workers)]).done
@@ -97,6 +111,18 @@ class Study:
             self._modules = {key: f for key, f in self._modules.items() if not f.cancel()}
         for future in done:
             future.result()
+
+    def extend(self, space: SearchSpace) -> None:
+        """Go on in another round: a space that holds the present one, with a portfolio of its own (`SearchSpace.grown`)."""
+        with self._lock:
+            self.space = space
+            self._next = space.offset
+
+    @property
+    def next_number(self) -> int:
+        """The number of the first trial of another round."""
+        with self._lock:
+            return max([self._next, *(number + 1 for number in self.trials)])
 
     def close(self) -> None:
         """End the threads that deliver modules."""
@@ -115,7 +141,7 @@ class Study:
 
     def _work(self, budget: Budget) -> None:
         try:
-            while not self.over.is_set():
+            while not self.enough.is_set():
                 asked = self._ask(budget)
                 if asked is None:
                     return
@@ -134,7 +160,7 @@ class Study:
     def _ask(self, budget: Budget) -> tuple[int, Proposal] | None:
         """The next trial to run; waits where it hangs on running ones; None at the end of the search."""
         with self._lock:
-            while not self.over.is_set():
+            while not self.enough.is_set():
                 while self._next in self.trials:
                     self._next += 1
                 if budget.evaluations is not None and self._spent(self._next) >= budget.evaluations:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from text_to_ml.board import Board
 from text_to_ml.domains.base import NETWORK, DomainFamily
 from text_to_ml.errors import LLMReplyError
 from text_to_ml.llm.base import LLM, Message, Reply, Request
@@ -18,7 +19,7 @@ from text_to_ml.plan import Plan, plan_from_json
 from text_to_ml.program import FINE_TUNING, Candidate, SearchSpace, Stage
 from text_to_ml.prompts import Prompts
 from text_to_ml.values import Task
-from text_to_ml.writers import space_reply
+from text_to_ml.writers import round_reply, space_reply
 from text_to_ml.writers.base import Attempt, Written
 from text_to_ml.writers.view import machine_view, task_view
 
@@ -93,6 +94,30 @@ class LanguageModelWriter:
             networks=self.domain.networks,
             fine_tuning=FINE_TUNING,
             weights=self.weights,
+        )
+
+    def more(self, task: Task, space: SearchSpace, board: Board, number: int) -> SearchSpace:
+        """Ask for new candidates, given what was found so far, until the reply has no faults."""
+        most = max(2, self.most // 2)
+        data, _ = ask_json(
+            self.llm,
+            self.round_messages(task, space, board),
+            purpose=f"round/{number}",
+            schema=round_reply.SCHEMA,
+            check=lambda reply: round_reply.faults(reply, space, most),
+        )
+        return round_reply.space_of(data, space, board, most, self.name, number)
+
+    def round_messages(self, task: Task, space: SearchSpace, board: Board) -> tuple[Message, ...]:
+        """What is asked for another round."""
+        return self.messages(
+            task,
+            "round",
+            most=max(2, self.most // 2),
+            most_hyperparameters=space_reply.MOST_HYPERPARAMETERS,
+            taken=space_reply.TAKEN,
+            task_rows=task.rows,
+            **round_reply.view(board, space),
         )
 
     def plan(self, task: Task) -> Plan:

@@ -174,6 +174,13 @@ def hyperparameter(data: Mapping[str, Any]) -> Hyperparameter:
     return Hyperparameter(name, kind, float(default), low, high, log)
 
 
+def candidate(stage: Stage, entry: Mapping[str, Any], writer: str) -> Candidate:
+    """One candidate of a reply without faults."""
+    parameters = tuple(hyperparameter(h) for h in entry.get("hyperparameters") or ())[:MOST_HYPERPARAMETERS]
+    packages = tuple(str(p) for p in entry.get("packages") or ())
+    return Candidate(stage, str(entry["name"]), str(entry["summary"]).strip(), parameters, packages, writer)
+
+
 def space_of(data: Mapping[str, Any], most: int, writer: str) -> SearchSpace:
     """The search space of a reply without faults, and its portfolio: each model once, at its defaults, the first ones first."""
     candidates = []
