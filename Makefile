@@ -51,5 +51,10 @@ bench-sandbox: $(READY) system
 	@[ -z "$(TORCH_PYTHON)" ] || PYTHONPATH=src $(TORCH_PYTHON) benchmarks/sandbox.py
 	$(BIN)/pytest -s -m slow tests/sandbox tests/conformance
 
+# the paper's experiments; OPTIONS go to the script (--help names them)
+.PHONY: bench-scaling
+bench-scaling: $(READY) system
+	$(BIN)/python -m benchmarks.scaling $(OPTIONS)
+
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
