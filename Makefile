@@ -56,5 +56,11 @@ bench-sandbox: $(READY) system
 bench-scaling: $(READY) system
 	$(BIN)/python -m benchmarks.scaling $(OPTIONS)
 
+# MODEL: provider:name, replay:FILE or noisy:EPSILON,REPAIR; TASKS and METHODS with commas between
+MODEL ?= noisy:0.001,0.5
+.PHONY: bench-generation
+bench-generation: $(READY) system
+	$(BIN)/python -m benchmarks.valid_programs --model $(MODEL) $(if $(TASKS),--tasks $(TASKS)) $(if $(METHODS),--methods $(METHODS)) $(OPTIONS)
+
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

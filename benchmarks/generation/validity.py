@@ -155,8 +155,9 @@ def syntax_error(source: str) -> str:
 
 
 def told(result: ExecutionResult, folder: Path) -> str:
-    """What a run says, without the names of folders."""
-    lines = [f"{result.status}: {result.error}", result.traceback, result.output[-1500:]]
+    """What a run says, without the names of folders and the frames of what started it."""
+    own = [line for line in result.traceback.splitlines() if "<frozen " not in line and START.name not in line]
+    lines = [f"{result.status}: {result.error}", "\n".join(own), result.output[-1500:]]
     return "\n".join(line for line in lines if line).replace(f"{folder}/", "").replace(str(folder), ".")
 
 
