@@ -62,5 +62,10 @@ MODEL ?= noisy:0.001,0.5
 bench-generation: $(READY) system
 	$(BIN)/python -m benchmarks.valid_programs --model $(MODEL) $(if $(TASKS),--tasks $(TASKS)) $(if $(METHODS),--methods $(METHODS)) $(OPTIONS)
 
+# RUNS: run folders; TASKS: combinations of the catalogue's modules
+.PHONY: bench-false-positives
+bench-false-positives: $(READY) system
+	$(BIN)/python -m benchmarks.false_positives $(if $(RUNS),--runs $(RUNS)) $(if $(TASKS),--tasks $(TASKS)) $(OPTIONS)
+
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
