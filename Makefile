@@ -40,7 +40,7 @@ test-all: $(READY) system lint
 	$(BIN)/pytest tests/sandbox tests/conformance
 
 bench: $(READY) system
-	$(BIN)/python benchmarks/tables.py
+	$(BIN)/python -m benchmarks.tables
 
 bench-mutations: $(READY) system
 	$(BIN)/python benchmarks/mutations.py $(if $(wildcard ../shared/data),--data ../shared/data)
@@ -66,6 +66,12 @@ bench-generation: $(READY) system
 .PHONY: bench-false-positives
 bench-false-positives: $(READY) system
 	$(BIN)/python -m benchmarks.false_positives $(if $(RUNS),--runs $(RUNS)) $(if $(TASKS),--tasks $(TASKS)) $(OPTIONS)
+
+# each peer is installed in an environment of its own below benchmarks/cache/peers
+PEERS ?= boosting,catboost,flaml,autogluon,mljar,sapientml
+.PHONY: bench-quality
+bench-quality: $(READY) system
+	$(BIN)/python -m benchmarks.tables --peers $(PEERS) $(OPTIONS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
