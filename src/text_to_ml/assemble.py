@@ -305,6 +305,7 @@ def _wiring(setting: Setting, split: Split, task: Task) -> str:
         "ids": repr(list(task.ids)),
         "validation_file": repr(validation),
         "test_file": repr(test),
+        **optional(task),
         "seed": repr(setting.seed),
         "threads": repr(setting.threads),
     }
@@ -315,12 +316,20 @@ def _wiring(setting: Setting, split: Split, task: Task) -> str:
         "post_processing": "PostProcessing",
         "fit_predict": "fit_predict",
         "score": "score",
+        **setting.domain.wiring,
     }
     arguments = "\n".join(f"    {k}={v}," for k, v in {**calls, **fields}.items())
     return (
         f"{_banner('The task')}\n\nWORKFLOW = Workflow(\n{arguments}\n)\n\n"
         'if __name__ == "__main__":\n    sys.exit(main(WORKFLOW, fit, predict, __doc__ or ""))\n'
     )
+
+
+def optional(task: Task) -> dict[str, str]:
+    """Arguments of the workflow that only some tasks need."""
+    more = [t.key for t in task.tables if t.role == "more"]
+    images = next((t.key for t in task.tables if t.role == "images"), None)
+    return ({"more_files": repr(more)} if more else {}) | ({"images_file": repr(images)} if images is not None else {})
 
 
 def _banner(title: str) -> str:

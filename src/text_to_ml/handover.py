@@ -146,7 +146,7 @@ def docstring(setting: Setting, trial: Trial, test: float | None) -> str:
         "",
         "Use (DATA is the folder of the task's files; `uv run program.py ...` installs what is needed by itself):",
         "    python program.py train --workspace DATA",
-        "    python program.py predict --input new.csv --output predictions.csv",
+        f"    python program.py predict --input {'new.csv' if task.pictures is None else 'new_images'} --output predictions.csv",
         "    python program.py evaluate --workspace DATA",
         "",
     ]

@@ -61,7 +61,8 @@ class Description:
     """T as the user wrote it: five sections of text and the options of the front matter.
 
     ``options`` keys that are understood: name, domain, category, target, metric, positive, entity, id, group, time,
-    validation, test, header, separator, encoding, metric_options, files.
+    validation, test, header, separator, encoding, metric_options, files; of images: images (their folder), image (the
+    column that names them), pattern (where the label stands in their names), corrupt (skip or refuse).
     """
 
     name: str
@@ -94,7 +95,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Reader:
-    """How a table is read: a pandas function and its keyword arguments, as generated code will call it."""
+    """How a table is read: a pandas function and its keyword arguments, as generated code will call it.
+
+    Images lie in folders or pickles: then ``function`` is one of those of `text_to_ml.task.image_frames`.
+    """
 
     function: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -105,7 +109,9 @@ class Table:
     """A profiled table file.
 
     ``key``: its name relative to the workspace, with forward slashes (generated code says ``files[key]``).
-    ``role``: samples (the main table), labels (targets only, joined on the entity), validation, test, other.
+    ``role``: samples (the main table), labels (targets only, joined on the entity), validation, test, other; more (further
+    training samples, read like the main table), images (the folder of the images that a table names). A folder of images
+    that are labelled by their place or name is a table too.
     """
 
     key: str
@@ -124,6 +130,23 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """The profile of a task's images: how many can be read, the names of those that cannot, and what they look like.
+
+    ``widths`` and ``heights``: least, median and greatest, in pixels. ``modes``: Pillow's name of a mode → images;
+    ``formats``: file format → images (more than one mode or format may occur). ``channels``: 1 where all are grey, else 3.
+    """
+
+    count: int
+    unreadable: tuple[str, ...] = ()
+    widths: tuple[int, int, int] = (0, 0, 0)
+    heights: tuple[int, int, int] = (0, 0, 0)
+    modes: Mapping[str, int] = field(default_factory=dict)
+    formats: Mapping[str, int] = field(default_factory=dict)
+    channels: int = 3
+
+
+@dataclass(frozen=True)
 class Task:
     """T as it was understood; everything later reads this value.
 
@@ -136,6 +159,7 @@ class Task:
     group      column whose values must not be split over training and validation; time: column to split by
     rows       number of labelled entities
     notes      what a person should know about how the task was understood, one sentence each
+    pictures   the profile of the images, where the samples are images
     """
 
     name: str
@@ -155,6 +179,7 @@ class Task:
     time: str | None = None
     rows: int = 0
     notes: tuple[str, ...] = ()
+    pictures: Pictures | None = None
 
     @property
     def samples_table(self) -> Table:

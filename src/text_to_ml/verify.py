@@ -253,4 +253,5 @@ def passes_folder() -> Path:
 def readable_of(facts: Mapping[str, Any]) -> tuple[Path, ...]:
     """Files that the unit tests read."""
     names = {*facts.get("files", {}).values(), *facts.get("files_without_targets", {}).values()}
+    names |= {path for files, _ in facts.get("new_files", ()) for path in files.values()}
     return tuple(sorted({Path(n) for n in names}))

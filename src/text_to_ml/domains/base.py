@@ -30,6 +30,8 @@ class DomainFamily(Protocol):
     """What data preparation gives, in a few words for the prompt of the search space."""
     required: ClassVar[dict[Stage, tuple[str, ...]]]
     """Top-level names that a module of each stage must define."""
+    wiring: ClassVar[dict[str, str]]
+    """Further arguments of a program's workflow: name → what of the copied code is passed."""
     synthetic_required: ClassVar[tuple[str, ...]]
     """Top-level names that a program for synthetic data must define."""
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from text_to_ml.runtime.workflow import (
     normalise,
     searchable,
 )
+
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp")
 
 
 class UsageError(Exception):
@@ -55,26 +59,58 @@ def train(w: Workflow, fit: Callable[..., Any], workspace: Path, model_path: Pat
     print(f"trained on {len(data.codes)} rows, saved to {model_path}")
 
 
-def read_new(w: Workflow, source: Path, columns: list[str]) -> pd.DataFrame:
+def new_files(w: Workflow, source: Path, workspace: Path) -> list[dict[str, Path]]:
+    """What `load` may be given for new data, the likeliest first: a file, a folder laid out like the workspace, or images — a
+    folder of them, one of them, or a table that names them, which lie beside it or in the workspace."""
+    if source.is_dir():
+        inside = {name: source / path for name, path in w.files.items() if (source / path).exists()}
+        if w.samples_file in inside:
+            return [inside]
+        return [{w.images_file or w.samples_file: source}]
+    if w.images_file is None:
+        return [{w.samples_file: source}]
+    name = w.files[w.images_file]
+    folders = dict.fromkeys((source.parent / name, source.parent, workspace / name))
+    return [{w.samples_file: source, w.images_file: folder} for folder in folders if folder.is_dir()]
+
+
+def new_samples(w: Workflow, source: Path, workspace: Path) -> pd.DataFrame:
+    """The samples of new data: those of the reading that finds most images, where the task is about images."""
+    if w.usable is None:
+        return normalise(w.load(new_files(w, source, workspace)[0])[0])
+    if source.suffix.lower() in PICTURES:
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(source, folder)
+            return new_samples(w, Path(folder), workspace)
+    found = []
+    for files in new_files(w, source, workspace):
+        samples = normalise(w.load(files)[0])
+        found.append((int(np.sum(w.usable(samples))), samples))
+        if found[-1][0] == len(samples):
+            break
+    count, samples = max(found, key=lambda pair: pair[0])
+    if count < len(samples):
+        print(f"{source}: {len(samples) - count} of {len(samples)} images cannot be read", file=sys.stderr)
+    return samples
+
+
+def read_new(w: Workflow, source: Path, columns: list[str], workspace: Path) -> pd.DataFrame:
     """The samples of a file, or of a folder laid out like the workspace."""
     if not source.exists():
         raise UsageError(f"{source}: no such file. Give the new rows with --input.")
-    files = {w.samples_file: source}
-    if source.is_dir():
-        files = {name: source / path for name, path in w.files.items() if (source / path).exists()}
     try:
-        samples = normalise(w.load(files)[0])
+        samples = new_samples(w, source, workspace)
     except Exception as error:
         expected = f"{w.files[w.samples_file]} (columns {', '.join(columns[:8])}, …)"
         reason = f"{type(error).__name__}: {error}"
         raise UsageError(f"{source}: cannot be read ({reason}). It must be laid out like {expected}.") from error
-    absent = [c for c in columns if c not in samples.columns]
+    absent = [c for c in columns if c not in samples.columns] if w.usable is None else []
     if len(absent) > len(columns) / 2:
         raise UsageError(f"{source}: lacks {len(absent)} of {len(columns)} columns, e.g. {', '.join(absent[:5])}.")
     if absent:
         print(f"{source}: columns treated as missing values: {', '.join(absent)}", file=sys.stderr)
     if not len(samples):
-        raise UsageError(f"{source}: holds no rows.")
+        raise UsageError(f"{source}: holds no {'rows' if w.usable is None else 'images'}.")
     return samples
 
 
@@ -103,7 +139,7 @@ def predict_file(
         print(f"{arguments.model}: no model yet, training first", file=sys.stderr)
         train(w, fit, arguments.workspace, arguments.model)
     model = joblib.load(arguments.model)
-    samples = read_new(w, arguments.input, model["columns"])
+    samples = read_new(w, arguments.input, model["columns"], arguments.workspace)
     predictions = model["post"].transform(predict(w, model["fitted"], samples))
     predictions_frame(w, samples, predictions).to_csv(arguments.output, index=False)
     print(f"{len(predictions)} predictions written to {arguments.output}")

@@ -62,8 +62,7 @@ def load_samples(payload: dict[str, Any]) -> dict[str, Any]:
     """Run `load` of a program on one set of files; leaves samples.feather and targets.feather."""
     workflow, module = open_workflow(payload)
     started = time.perf_counter()
-    samples, targets = workflow.load({name: Path(path) for name, path in payload["files"].items()})
-    samples = module.normalise(samples)
+    samples, targets = module.loaded(workflow, {name: Path(path) for name, path in payload["files"].items()})
     index_name = samples.index.name
     save_frame(samples, "samples.feather")
     if targets is not None:

@@ -23,7 +23,9 @@ class Workflow:
     """Everything a program consists of.
 
     values: hyperparameters per stage ("data_preparation", "modeling", "post_processing"); classes: the user's labels in
-    class order, or the target names; files: name → path relative to the workspace.
+    class order, or the target names; files: name → path relative to the workspace; more_files: further training files beside
+    samples_file; images_file: the folder of the images that samples_file names; usable: samples → a mask of those that can be
+    learnt from.
     """
 
     load: Callable[..., Any]
@@ -43,6 +45,9 @@ class Workflow:
     ids: list[str] = field(default_factory=list)
     validation_file: str | None = None
     test_file: str | None = None
+    more_files: list[str] = field(default_factory=list)
+    images_file: str | None = None
+    usable: Callable[..., Any] | None = None
     seed: int = 0
     threads: int = 1
 
@@ -119,6 +124,17 @@ def decode(predictions: np.ndarray, classes: Sequence[Any]) -> np.ndarray:
     return np.asarray(flat, dtype=int).reshape(np.shape(predictions))
 
 
+def loaded(w: Workflow, files: dict[str, Path]) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Samples and targets as `load` gives them; samples with a target that cannot be learnt from are left out."""
+    samples, targets = w.load(files)
+    samples = normalise(samples)
+    if targets is None or w.usable is None:
+        return samples, targets
+    good = np.asarray(w.usable(samples), dtype=bool)
+    names = pd.unique(samples.index[good])
+    return samples[good], targets[targets.index.isin(names)]
+
+
 def load_labelled(w: Workflow, workspace: Path) -> Labelled:
     """Load the training file, and the validation and test files where the task names them."""
     paths = {name: workspace / path for name, path in w.files.items()}
@@ -128,10 +144,11 @@ def load_labelled(w: Workflow, workspace: Path) -> Labelled:
     for part, name in ((0, w.samples_file), (1, w.validation_file), (2, w.test_file)):
         if name is None:
             continue
-        samples, targets = w.load({**base, w.samples_file: paths[name]})
+        beside = {k: path for k, path in base.items() if part == 0 or k not in w.more_files}
+        samples, targets = loaded(w, {**beside, w.samples_file: paths[name]})
         if targets is None:
             raise ValueError(f"{paths[name]}: has no target column {w.targets}, so it cannot be trained on or scored")
-        frames.append(normalise(samples))
+        frames.append(samples)
         codes.append(encode(targets, w.classes, w.kind))
         parts.append(np.full(len(codes[-1]), part))
     return join_parts(frames, codes, parts, w.split)

@@ -114,6 +114,7 @@ class DataStore:
         task = self.setting.task
         names = {t.role: t.key for t in task.tables}
         base = {t.key: str(t.path) for t in task.tables if t.role not in ("validation", "test")}
+        more = {t.key for t in task.tables if t.role == "more"}
         frames, codes, parts = [], [], []
         for part, role in enumerate(("samples", "validation", "test")):
             table = next((t for t in task.tables if t.role == role), None)
@@ -121,7 +122,7 @@ class DataStore:
                 continue
             scratch = self.folder / f"load-{key}-{role}"
             scratch.mkdir(parents=True, exist_ok=True)
-            files = {**base, names["samples"]: str(table.path)}
+            files = {k: p for k, p in base.items() if part == 0 or k not in more} | {names["samples"]: str(table.path)}
             payload = {"program": str(program), "files": files}
             readable = (program, program.with_suffix(".marshal"), *(Path(p) for p in files.values()))
             result = self.sandbox.run(

@@ -22,7 +22,7 @@ SECTIONS = {
 }
 OPTIONS = [
     "name", "domain", "category", "target", "metric", "positive", "entity", "id", "group", "time", "validation", "test",
-    "header", "separator", "encoding", "metric_options", "files",
+    "header", "separator", "encoding", "metric_options", "files", "images", "image", "pattern", "corrupt",
 ]  # fmt: skip
 HINTS = {
     "metric": r"\b(metric|score[ds]?|evaluat\w*|measured|rmse|mae|auc|accuracy|f1|log.?loss|error rate)\b",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 
 from text_to_ml.metrics import get_metric, load_metric
+from text_to_ml.task.pictures import counts_text, sizes_text
 from text_to_ml.task.reading import read_table
 from text_to_ml.task.understand import kinds_summary
-from text_to_ml.values import Category, Task
+from text_to_ml.values import Category, Reader, Task
 
 WIDTH = 78
 SMALL = 5000
@@ -24,12 +25,17 @@ def explain(task: Task) -> list[str]:
         ("target", ", ".join(task.targets) + " — " + target_summary(task)),
         ("metric", f"{metric.name} ({better}), scored on {task.form}"),
     ]
+    facts += picture_facts(task)
     for table in task.tables:
+        if table.reader.function.startswith("image_"):
+            facts.append((table.role, f"{table.key}: {table.rows} images, {how_read(table.reader)}"))
+            continue
         call = f"{table.reader.function}({', '.join(f'{k}={_short(v)}' for k, v in table.reader.options.items())})"
         facts.append((table.role, f"{table.key}: {table.rows} rows, {len(table.columns)} columns, {call}"))
-    facts.append(("features", f"{len(task.features)} columns: {kinds_summary(task.features)}"))
+    if task.pictures is None:
+        facts.append(("features", f"{len(task.features)} columns: {kinds_summary(task.features)}"))
     missing = sum(c.missing > 0 for c in task.features)
-    if missing:
+    if missing and task.pictures is None:
         facts.append(("missing", f"{missing} of these columns hold missing values"))
     left_out = [c.name for c in task.samples_table.columns if c.kind in ("constant", "empty")]
     for name, value in (
@@ -47,6 +53,28 @@ def explain(task: Task) -> list[str]:
     for name, text in facts:
         lines += textwrap.wrap(f"{name:<11}{text}", WIDTH, subsequent_indent=" " * 11, break_long_words=True)
     return lines
+
+
+def picture_facts(task: Task) -> list[tuple[str, str]]:
+    """Number, sizes, modes and formats of the images."""
+    found = task.pictures
+    if found is None:
+        return []
+    colour = "grey" if found.channels == 1 else "colour"
+    formats, modes = counts_text(found.formats), counts_text(found.modes)
+    return [("images", f"{found.count}, {sizes_text(found)}, {colour} ({formats}; {modes})")]
+
+
+def how_read(reader: Reader) -> str:
+    """How images and their labels are found, in words."""
+    options = reader.options
+    return {
+        "image_table": f"named in the column {options.get('image')}",
+        "image_folders": "one folder per class",
+        "image_names": f"label in the file name, {options.get('pattern')}",
+        "image_pickle": f"arrays in a pickle, key {options.get('images')!r}",
+        "image_files": "the files that the table names",
+    }[reader.function]
 
 
 def target_summary(task: Task) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from text_to_ml.errors import AmbiguousTaskError, DataError, did_you_mean
 from text_to_ml.task.profile import profile_table
 from text_to_ml.task.reading import duplicate_names, find_reader, is_table, read_table
-from text_to_ml.values import Description, Reader, Table
+from text_to_ml.values import Description, Pictures, Reader, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,10 @@ FILE_NAME = re.compile(
 
 @dataclass(frozen=True)
 class Found:
-    """The tables of a task: ``tables[0]`` is the main one; ``labels`` the frame of targets where they lie apart."""
+    """The tables of a task: ``tables[0]`` is the main one; ``labels`` the frame of targets where they lie apart.
+
+    ``pictures``, ``targets`` (where the files themselves say them) and ``group`` are set for images only.
+    """
 
     tables: tuple[Table, ...]
     samples: pd.DataFrame
@@ -30,6 +33,9 @@ class Found:
     entity: str | None
     test_columns: tuple[str, ...] | None
     notes: tuple[str, ...]
+    pictures: Pictures | None = None
+    targets: tuple[str, ...] | None = None
+    group: str | None = None
 
 
 @dataclass

@@ -198,6 +198,10 @@ def read_table(path: Path, reader: Reader, rows: int | None = None) -> pd.DataFr
     """Read a table; ``rows``: the first rows only. DataError for what pandas cannot read, duplicate names, no rows."""
     import pandas as pd
 
+    if reader.function.startswith("image_"):
+        from text_to_ml.task.image_frames import read_images
+
+        return read_images(path, reader) if rows is None else read_images(path, reader).head(rows)
     options = dict(reader.options)
     if rows is not None and (reader.function == "read_csv" or options.get("lines")):
         options["nrows"] = rows

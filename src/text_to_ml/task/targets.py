@@ -8,12 +8,14 @@ from text_to_ml.errors import AmbiguousTaskError, TaskError, did_you_mean
 from text_to_ml.task.files import Found
 from text_to_ml.values import Description
 
-TARGET_NAMES = ("target", "label", "class", "y", "outcome", "response", "output")
+TARGET_NAMES = ("target", "label", "class", "y", "outcome", "response", "output", "labels", "targets", "fine_labels")
 NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 
 
 def find_targets(description: Description, found: Found) -> tuple[str, ...]:
     """Names of the target columns; TaskError where they are absent, AmbiguousTaskError where several would do."""
+    if found.targets is not None:
+        return found.targets
     source = found.tables[1] if found.labels is not None else found.tables[0]
     names = [c.name for c in source.columns if c.name != found.entity]
     given = description.options.get("target")
@@ -31,6 +33,7 @@ def find_targets(description: Description, found: Found) -> tuple[str, ...]:
         return tuple(mentioned or outside)
     finders = (
         said_target, by_position, in_output, several_columns, lacking_in_test, in_other_text, usual_name, beside_texts,
+        words_in_output,
     )  # fmt: skip
     for finder in finders:
         targets = finder(description, found, names)
@@ -143,6 +146,19 @@ def usual_name(description: Description, found: Found, names: list[str]) -> tupl
             f"{found.tables[0].key}: has the single column {names[0]!r}; there is nothing to predict it from."
         )
     return ()
+
+
+def words_in_output(description: Description, found: Found, names: list[str]) -> tuple[str, ...]:
+    """The only column whose name is made of words of the Output section: individual_id, "the identity of the individual"."""
+    said = set(re.findall(r"[^\W\d_]+", description.output_data.casefold()))
+    idle = {"id", "name", "no", "number", "code", "image", "file", "col", "column"}
+    hits = []
+    for name in names:
+        words = set(re.findall(r"[A-Z]?[a-z]+|[A-Z]+|[^\W\d_]+", name))
+        telling = {w.casefold() for w in words} - idle
+        if telling and telling <= said:
+            hits.append(name)
+    return (hits[0],) if len(hits) == 1 else ()
 
 
 def beside_texts(description: Description, found: Found, names: list[str]) -> tuple[str, ...]:

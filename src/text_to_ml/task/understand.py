@@ -10,29 +10,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from text_to_ml.errors import DataError, OptionError, TaskError, did_you_mean
+from text_to_ml.errors import DataError, TaskError, did_you_mean
 from text_to_ml.metrics import check_fits, default_metric, find_metric, get_metric, load_metric
 from text_to_ml.task.choices import option_columns
 from text_to_ml.task.files import Found, find_files
+from text_to_ml.task.image_frames import NAME, name_column
+from text_to_ml.task.images import find_images, has_images_only
 from text_to_ml.task.targets import find_targets
-from text_to_ml.values import Category, Column, Description, Domain, Form, Task
+from text_to_ml.values import Category, Column, Description, Domain, Form, Table, Task
 
 if TYPE_CHECKING:
     import pandas as pd
 
 POSITIVE = ("1", "yes", "true", "positive", "y", "t", "malignant", "churn", "default", "fraud", "spam", "sick", "dead")
 MAX_CLASSES = 1000
+MAX_IDENTITIES = 5000
+"""Classes of images: who is to be recognised may be one of many."""
 
 
 def understand(description: Description, workspace: Path) -> Task:
     """The task as it is understood; raises DataError, TaskError or AmbiguousTaskError with the cure."""
     domain = domain_of(description, workspace)
-    if domain is Domain.VISION:
-        raise OptionError(
-            f"{description.name}: is a {domain} task; tables and texts are supported so far. If it is a table, say 'domain: tabular' "
-            "in the front matter."
-        )
-    found = find_files(description, workspace)
+    found = find_images(description, workspace) if domain is Domain.VISION else find_files(description, workspace)
     notes = list(found.notes)
     targets = find_targets(description, found)
     frame = found.labels if found.labels is not None else found.samples
@@ -43,7 +42,8 @@ def understand(description: Description, workspace: Path) -> Task:
     if category is Category.SEQUENCE and "domain" not in description.options:
         domain = Domain.TEXT
     classes = classes_of(description, category, frame[targets[0]]) if category.is_classification else ()
-    check_targets(category, frame[list(targets)], classes, found.tables[0].key)
+    most = MAX_CLASSES if found.pictures is None else MAX_IDENTITIES
+    check_targets(category, frame[list(targets)], classes, found.tables[0].key, most)
     metric, options = metric_of(description, workspace, category)
     options = {**options, **numbers_of(description.options.get("metric_options"))}
     check_fits(get_metric(metric, **options) if not metric.endswith(".py") else load_metric(Path(metric)), category)
@@ -69,10 +69,11 @@ def understand(description: Description, workspace: Path) -> Task:
         if len(dates) == 1:
             time = dates[0]
             notes.append(f"rows are split by time, in the order of {time}, as the text asks for the future.")
+    group = group or found.group
     form = Form.VALUES if metric.endswith(".py") and category.is_regression else form_of(metric, options)
     return Task(
         description.name, description, workspace.resolve(), domain, category, found.tables, targets, classes, metric, form,
-        options, entity, ids, group, time, rows, tuple(notes),
+        options, entity, ids, group, time, rows, tuple(notes), found.pictures,
     )  # fmt: skip
 
 
@@ -88,7 +89,7 @@ def whole_text(description: Description) -> str:
 
 
 def domain_of(description: Description, workspace: Path) -> Domain:
-    """Tabular unless the description says images or texts."""
+    """Tabular unless the description says images or texts, or the workspace holds images and no table."""
     given = description.options.get("domain")
     if given is not None:
         if given not in list(Domain):
@@ -103,7 +104,7 @@ def domain_of(description: Description, workspace: Path) -> Domain:
         return Domain.VISION
     if re.match(r"\W*(texts?|essays?|reviews?|documents?|sentences?|news)\b", start):
         return Domain.TEXT
-    return Domain.TABULAR
+    return Domain.VISION if not re.search(r"\b(table|csv)", start) and has_images_only(workspace) else Domain.TABULAR
 
 
 def category_of(description: Description, targets: pd.DataFrame) -> Category:
@@ -185,16 +186,18 @@ def classes_of(description: Description, category: Category, column: pd.Series[A
     return tuple(labels)
 
 
-def check_targets(category: Category, targets: pd.DataFrame, classes: tuple[Any, ...], key: str) -> None:
+def check_targets(
+    category: Category, targets: pd.DataFrame, classes: tuple[Any, ...], key: str, most: int = MAX_CLASSES
+) -> None:
     """DataError for one class only, too many classes, constant or unreadable numbers."""
     name = targets.columns[0]
     if category.is_classification and len(classes) < 2:
         raise DataError(
             f"{key}: the target {name!r} holds one class only ({classes[0]!r}); there is nothing to tell apart."
         )
-    if category.is_classification and len(classes) > MAX_CLASSES:
+    if category.is_classification and len(classes) > most:
         raise DataError(
-            f"{key}: the target {name!r} holds {len(classes)} classes, more than {MAX_CLASSES}. If it is a number, say "
+            f"{key}: the target {name!r} holds {len(classes)} classes, more than {most}. If it is a number, say "
             "'category: regression' in the front matter."
         )
     if category is Category.SEQUENCE and targets.shape[1] > 1:
@@ -264,8 +267,20 @@ def ids_of(description: Description, found: Found, targets: tuple[str, ...]) -> 
         for name in wanted:
             require_column(name, names, "id", found.tables[0].key)
         return tuple(wanted)
-    kinds = [c.name for c in found.tables[0].columns if c.kind == "identifier" and c.name not in targets]
+    images = {c for t in found.tables for c in names_of_images(t)}
+    kinds = [
+        c.name
+        for c in found.tables[0].columns
+        if (c.kind == "identifier" or c.name in images) and c.name not in targets
+    ]
     return tuple(n for n in kinds if n != found.entity)
+
+
+def names_of_images(table: Table) -> tuple[str, ...]:
+    """The column that names the images of a table, in a sequence."""
+    if table.reader.function == "image_table":
+        return (name_column(str(table.reader.options["image"])),)
+    return (NAME,) if table.reader.function.startswith("image_") else ()
 
 
 def column_option(description: Description, option: str, found: Found) -> str | None:

@@ -26,7 +26,7 @@ TEXT_WORDS = 3
 """Categories of so many words are texts where the task is about texts."""
 SHOWN_KINDS = ("number", "integer", "boolean", "category", "constant")
 PACKAGES = (
-    "numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "catboost", "statsmodels", "category-encoders", "torch",
+    "numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "catboost", "statsmodels", "category-encoders", "pillow", "scikit-image", "torch",
     "lightning", "transformers", "timm",
 )  # fmt: skip
 ROLES = {
@@ -35,6 +35,8 @@ ROLES = {
     "validation": "more samples, for validation (same columns)",
     "test": "samples of the final test (same columns)",
     "other": "another table",
+    "more": "more training samples, read like the main file (may be absent)",
+    "images": "the folder of the images that the main table names",
 }
 
 
@@ -78,12 +80,31 @@ def table_view(table: Table, task: Task, share: str) -> dict[str, Any]:
         "key": table.key,
         "use": ROLES.get(table.role, table.role),
         "rows": table.rows,
-        "call": f"pd.{table.reader.function}(files[{table.key!r}]{options})",
+        "call": call_of(table, options),
         "ranges": share != "names",
         "columns": [column_view(c, task, share) for c in table.columns[:MOST_COLUMNS]],
         "more": max(0, len(table.columns) - MOST_COLUMNS),
         "head": head,
     }
+
+
+def call_of(table: Table, options: str) -> str:
+    """How a table is read, as code; how images are, in words."""
+    given, key = table.reader.options, table.key
+    if table.reader.function == "image_table":
+        inner = "".join(f", {k}={v!r}" for k, v in given["options"].items())
+        call = f"pd.{given['function']}(files[{key!r}]{inner})"
+        call += '.rename(columns={"image": "image_file"})' if given["image"] == "image" else ""
+        if "tags" in given:
+            call += f", whose column {given['tags']!r} holds labels separated by {given['separator']!r}: one 0/1 column for each target"
+        return call
+    where = "at any depth" if given.get("deep") else f"/ (name + {given.get('suffix', '')!r})"
+    return {
+        "image_files": f"(files[{key!r}] {where}).read_bytes()",
+        "image_folders": f"files[{key!r}].rglob(...): the label is the first part of each relative path",
+        "image_names": f"files[{key!r}].rglob(...): the label is re.fullmatch({given.get('pattern')!r}, path.stem)['label']",
+        "image_pickle": f"pickle.load(stream, encoding='bytes')[{given.get('images')!r}], keys as bytes or str",
+    }.get(table.reader.function, f"pd.{table.reader.function}(files[{key!r}]{options})")
 
 
 def column_view(column: Column, task: Task, share: str) -> dict[str, Any]:

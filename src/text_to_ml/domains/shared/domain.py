@@ -28,6 +28,7 @@ class SharedDomain:
         Stage.MODELING: ("build_model",),
         Stage.POST_PROCESSING: ("PostProcessing",),
     }
+    wiring: ClassVar[dict[str, str]] = {}
     synthetic_required: ClassVar[tuple[str, ...]] = ("make_features", "make_outputs")
 
     @property

@@ -23,12 +23,15 @@ READ_AS = {
     "text": "text",
 }
 WIDTH = {"number": 16, "category": 104, "date": 64, "text": 512}
-MOST = {"features": 50_000, "texts": 200}
+MOST = {"features": 50_000, "texts": 200, "channels": 3, "height": 512, "width": 512}
 """The largest bound that a plan may give to a dimension whose size varies between candidates."""
 WHY_ONE = {
     "rows": "a single row is predicted too",
     "features": "selection may leave a single column",
     "texts": "all texts may be joined",
+    "channels": "pictures may be made grey",
+    "height": "pictures may be made small",
+    "width": "pictures may be made small",
 }
 DTYPES = {
     "object": ("object", "str", "string", "label"),
@@ -173,8 +176,10 @@ def _dimension_faults(where: str, got: Dimension, fixed: Dimension) -> list[str]
     if got.size is not None:
         return [f"{where}: size must be null (it varies), got {got.size}; give low and high"]
     faults = []
-    if got.low != 1:
-        faults.append(f"{where}: low must be 1 ({WHY_ONE.get(fixed.meaning, 'one is enough')}), got {got.low}")
+    if got.low != fixed.low:
+        faults.append(
+            f"{where}: low must be {fixed.low} ({WHY_ONE.get(fixed.meaning, 'one is enough')}), got {got.low}"
+        )
     if fixed.meaning == "rows" and got.high is not None:
         faults.append(f"{where}: high must be null (any number of rows may come), got {got.high}")
     if fixed.meaning == "places" and fixed.high is not None and (got.high or 1) > fixed.high:
