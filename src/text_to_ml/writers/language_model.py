@@ -103,8 +103,8 @@ class LanguageModelWriter:
             self.llm,
             self.round_messages(task, space, board),
             purpose=f"round/{number}",
-            schema=round_reply.SCHEMA,
-            check=lambda reply: round_reply.faults(reply, space, most),
+            schema=round_reply.schema(self.domain.networks),
+            check=lambda reply: round_reply.faults(reply, space, most, self.weights),
         )
         return round_reply.space_of(data, space, board, most, self.name, number)
 
@@ -117,6 +117,9 @@ class LanguageModelWriter:
             most_hyperparameters=space_reply.MOST_HYPERPARAMETERS,
             taken=space_reply.TAKEN,
             task_rows=task.rows,
+            networks=self.domain.networks,
+            fine_tuning=FINE_TUNING,
+            weights=self.weights,
             **round_reply.view(board, space),
         )
 

@@ -60,8 +60,8 @@ NETWORK = {"network": {"type": "boolean"}, "pretrained": {"type": ["string", "nu
 """What models of domains with networks have beside the rest."""
 
 
-def schema(networks: bool) -> Mapping[str, Any]:
-    """The JSON schema of a reply; ``networks``: whether models may be networks."""
+def stages_of(networks: bool) -> dict[str, Any]:
+    """The JSON schema of each stage's candidates; ``networks``: whether models may be networks."""
     item = CANDIDATES["items"]
     models = {
         "type": "array",
@@ -71,7 +71,12 @@ def schema(networks: bool) -> Mapping[str, Any]:
             "properties": {**item["properties"], **NETWORK},
         },
     }
-    stages = {str(stage): models if networks and stage is Stage.MODELING else CANDIDATES for stage in STAGES}
+    return {str(stage): models if networks and stage is Stage.MODELING else CANDIDATES for stage in STAGES}
+
+
+def schema(networks: bool) -> Mapping[str, Any]:
+    """The JSON schema of a reply."""
+    stages = stages_of(networks)
     return {
         "type": "object",
         "additionalProperties": False,
@@ -172,13 +177,6 @@ def hyperparameter(data: Mapping[str, Any]) -> Hyperparameter:
             raise ValueError(f"hyperparameter {name!r}: an int needs whole numbers, got {low}, {high}, {default}")
         return Hyperparameter(name, kind, int(default), int(low), int(high), log)
     return Hyperparameter(name, kind, float(default), low, high, log)
-
-
-def candidate(stage: Stage, entry: Mapping[str, Any], writer: str) -> Candidate:
-    """One candidate of a reply without faults."""
-    parameters = tuple(hyperparameter(h) for h in entry.get("hyperparameters") or ())[:MOST_HYPERPARAMETERS]
-    packages = tuple(str(p) for p in entry.get("packages") or ())
-    return Candidate(stage, str(entry["name"]), str(entry["summary"]).strip(), parameters, packages, writer)
 
 
 def space_of(data: Mapping[str, Any], most: int, writer: str) -> SearchSpace:
