@@ -29,10 +29,8 @@ def build_model_gives_a_network(c: NetworkCase) -> None:
 
     weights = [p for p in c.network.parameters() if p.requires_grad]
     assert weights, "the network has no parameter with requires_grad=True, so that there is nothing to train"
-    again = c.build().state_dict()
-    other = [
-        k for k, v in c.network.state_dict().items() if isinstance(v, torch.Tensor) and not torch.equal(v, again[k])
-    ]
+    first, again = c.build().state_dict(), c.build().state_dict()
+    other = [k for k, v in first.items() if isinstance(v, torch.Tensor) and not torch.equal(v, again[k])]
     assert not other, f"built twice with the same seed, {other[:3]} differ; draw no random numbers but torch's"
 
 
