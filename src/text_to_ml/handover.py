@@ -88,6 +88,7 @@ def hand_over(
     test_score = test.score if test is not None else None
     program = assemble(modules, finalist.configuration, setting, title=docstring(setting, finalist, test_score))
     program = replace(program, source=header(program) + formatted(program.source))
+    limits = replace(limits, wall_seconds=max(limits.wall_seconds, 10 * finalist.seconds))
     report = run_again(program, setting, sandbox, folder, limits)
     if "error" in report:
         return Refused(finalist, f"its program failed when run again: {report['error']}")
