@@ -60,11 +60,12 @@ def network_is_deterministic_when_it_predicts(c: NetworkCase) -> None:
     batch: dropout and batch statistics belong to training mode, and padding is masked."""
     import torch
 
-    whole = c.outputs(c.X_new)
-    assert torch.equal(whole, c.outputs(c.X_new)), "the same rows twice give other outputs in evaluation mode"
-    last = len(c.X_new) - 1
+    X = of_many_lengths(c) if c.is_text else c.X_new
+    whole = c.outputs(X)
+    assert torch.equal(whole, c.outputs(X)), "the same rows twice give other outputs in evaluation mode"
+    last = len(X) - 1
     for rows, what in (([0], "a row predicted alone"), ([last], "the last row predicted alone")):
-        got, expected = c.outputs(rows_at(c.X_new, rows)), whole[rows]
+        got, expected = c.outputs(rows_at(X, rows)), whole[rows]
         gap = float((got - expected).abs().max())
         assert gap <= 1e-3 * (1 + float(expected.abs().max())), (
             f"{what} has outputs that differ by {gap:.3g} from those in its batch: in evaluation mode a row must not depend on "
@@ -195,7 +196,13 @@ def encode_gives_ids_and_mask(c: NetworkCase) -> None:
     limit: Any = getattr(c.network, "max_length", None)
     assert isinstance(limit, int) and not isinstance(limit, bool), "the network must have an int attribute max_length"
     long = with_texts(c, "river stone music " * (2 * limit))
-    for X, what in ((c.X_new, "usual texts"), (long, "very long texts"), (with_texts(c, ""), "empty texts")):
+    ragged = of_many_lengths(c)
+    for X, what in (
+        (c.X_new, "usual texts"),
+        (ragged, "short and long texts"),
+        (long, "very long texts"),
+        (with_texts(c, ""), "empty texts"),
+    ):
         check_mask(c.inputs(X), limit, what)
 
 
@@ -206,10 +213,11 @@ def encode_knows_words(c: NetworkCase) -> None:
 
     odd = with_texts(c, "zzyzx qwrty 東京 は 👩‍🔬 Straße <p>&amp;</p> \x00\t")
     check_raw(c, c.outputs(odd), len(odd), "for words never seen")
-    one, other = (c.inputs(rows_at(c.X, [i])) for i in (0, len(c.X) // 2 + 1))
-    again = c.inputs(rows_at(c.X, [0]))
-    assert torch.equal(one["input_ids"], again["input_ids"]), "the same text twice gets other ids"
-    assert not torch.equal(one["input_ids"], other["input_ids"]), "two different texts get the same ids"
+    one, again, other = (
+        c.inputs(with_texts(c, text))["input_ids"] for text in ("river river", "river river", "stone stone")
+    )
+    assert torch.equal(one, again), "the same text twice gets other ids"
+    assert not torch.equal(one, other), "two different texts get the same ids"
 
 
 # ------------------------------------------------------------------------------------------------ what they check
@@ -246,6 +254,17 @@ def with_texts(c: NetworkCase, text: str) -> Any:
     """A few new rows whose texts are all ``text``."""
     X = c.X_new.iloc[:3]
     return X.assign(**dict.fromkeys([n for n in X.columns if n.startswith("text__")], text))
+
+
+def of_many_lengths(c: NetworkCase) -> Any:
+    """New rows whose texts have from one to some thirty words."""
+    X = c.X_new
+    names = [n for n in X.columns if n.startswith("text__")]
+    texts = [
+        ["river", "stone", "music", "of", "the", "garden"][i % 6] + " winter was in it" * (i // 2)
+        for i in range(len(X))
+    ]
+    return X.assign(**dict.fromkeys(names, texts))
 
 
 def batch(c: NetworkCase, number: int) -> list[int]:
