@@ -204,6 +204,7 @@ def stop_on_interrupt() -> threading.Event:
 
     def handle(number: int, frame: FrameType | None) -> None:
         if event.is_set():
+            print("stopped; continue with `text-to-ml resume RUN`", file=sys.stderr, flush=True)
             raise KeyboardInterrupt
         event.set()
         print("\nstopping: the best program so far is handed over; Ctrl-C again stops at once", file=sys.stderr)
@@ -214,12 +215,9 @@ def stop_on_interrupt() -> threading.Event:
 
 
 def main() -> None:
-    """Entry point: one message and exit code 2 for what the user gave, 130 for Ctrl-C twice."""
+    """Entry point: one message and exit code 2 for what the user gave (130 for Ctrl-C: typer)."""
     try:
         app()
     except TextToMLError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("stopped; continue with `text-to-ml resume RUN`", file=sys.stderr)
-        sys.exit(130)
