@@ -339,7 +339,7 @@ class Workshop:
 
     def overhead(self) -> float:
         """Seconds that handing over takes besides fitting: a fresh interpreter imports what the warm one did."""
-        return 1.5 + 1.2 * (getattr(self.box, "warm_seconds", None) or 3.0)
+        return 1.0 + 0.9 * (getattr(self.box, "warm_seconds", None) or 3.0)
 
     def _record(self, trial: Trial) -> None:
         self.store.append("trial", asdict(trial))
