@@ -124,6 +124,8 @@ def test_the_descriptions_fit_real_files(name: str, tmp_path: Path) -> None:
         pytest.skip("the real files are not here")
     shutil.copytree(DATA / REAL[name], tmp_path / name)
     shutil.copyfile(EXAMPLES / name / "task.md", tmp_path / name / "task.md")
+    if name == "exam" and not (tmp_path / name / "test.csv").exists():
+        shutil.copyfile(EXAMPLES / name / "test.csv", tmp_path / name / "test.csv")
     assert understood(tmp_path / name) == MEANT[name]
 
 

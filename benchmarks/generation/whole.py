@@ -22,7 +22,8 @@ from text_to_ml.assemble import (
 )
 from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Module, Stage
 
-HEAD = '"""A program for {name}."""\n\nfrom __future__ import annotations\n\n'
+FUTURE = "from __future__ import annotations\n"
+HEAD = f'"""A program for {{name}}."""\n\n{FUTURE}\n'
 METRIC = "# Metric: "
 SHORT = {Stage.PREPARATION: "preparation", Stage.MODELING: "model", Stage.POST_PROCESSING: "post"}
 GLUE = '''
@@ -120,7 +121,8 @@ def whole(pieces: Sequence[Piece], setting: Setting) -> Whole:
                 if meanings.setdefault(bound, meaning) != meaning:
                     raise ValueError(f"{bound} means {meanings[bound]} and {meaning}")
             names = {name: f"{name}_{mark}" for name in top_level_names(piece.module.source)}
-            parts.append(rename(piece.module.source, names).strip("\n"))
+            text = piece.module.source.replace(FUTURE, "")
+            parts.append(rename(text, names).strip("\n"))
             made = names.get("build_model") or names.get("DataPreparation") or names["PostProcessing"]
             rows.append(f"({made}, {piece.candidate.defaults()!r})")
         tables[stage] = ", ".join(rows)

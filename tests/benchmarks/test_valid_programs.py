@@ -5,15 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from benchmarks.generation.bench import Bench, opened
+from benchmarks.generation.heldout import hold_out
 from benchmarks.generation.log import Log, figures, read
 from benchmarks.generation.methods import EXAMPLES, FOLDER, Session, generate, representatives, whole_messages
 from benchmarks.generation.noisy import NoisyLLM
+from benchmarks.generation.validity import LIMITS
 from benchmarks.valid_programs import METHODS, main, table
 from PIL import Image
 
@@ -112,6 +115,22 @@ def test_prompts_of_whole_programs_say_how_they_are_run(bench: Bench, tmp_path: 
         "`species` (labels" in text and "python program.py WORKSPACE NEW OUTPUT" in text for text in said.values()
     )
     assert said["cot"].count("### Example") == 3 and "step by step" in said["zero-shot"]
+
+
+@pytest.mark.parametrize("name", ["default", "learning", "exam", "whale", "cifar-10"])
+def test_prompts_tell_the_columns_of_every_form(name: str, tmp_path: Path) -> None:
+    held = hold_out(ROOT / "examples" / name, tmp_path)
+    some: Any = SimpleNamespace(share="summary", bench=SimpleNamespace(held=held, judge=SimpleNamespace(limits=LIMITS)))
+    system, user = whole_messages(some, "reflexion", attempts=[], reflection="", functions=[])
+    for words in {
+        "default": ["`target_0`, `target_1` (prob", "one line per new customer_ID", "`train_labels.csv` is not there"],
+        "learning": ["`cohesion`, `syntax`", "(numbers)", "without the targets"],
+        "exam": ["`answer` (labels, the likeliest first, up to 3"],
+        "whale": ["`individual_id` (labels, the likeliest first, up to 5"],
+        "cifar-10": ["`labels` (labels", "Its `CIFAR_10/data_batch_1` holds"],
+    }[name]:
+        assert words in user.content
+    assert held.task.name in system.content
 
 
 def test_representatives_are_one_of_each_kind() -> None:

@@ -14,6 +14,7 @@ from benchmarks.generation.whole import whole
 
 from tests.conftest import ROOT
 from text_to_ml.program import Stage
+from text_to_ml.task.reading import read_table
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,18 @@ def test_entities_are_held_out_whole(workspaces: dict[str, Path], tmp_path: Path
 def test_a_validation_file_gives_the_new_rows(workspaces: dict[str, Path], tmp_path: Path) -> None:
     held = hold_out(workspaces["files"], tmp_path)
     assert held.rows == 40 and list(pd.read_csv(held.new / "train.csv").columns) == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "left"), [("whale", 14, 58), ("strip", 10, 38), ("cifar-10", 30, 150), ("cifar-100", 32, 128)]
+)
+def test_images_are_held_out_in_their_own_layout(name: str, rows: int, left: int, tmp_path: Path) -> None:
+    held = hold_out(ROOT / "examples" / name, tmp_path)
+    assert (held.rows, held.task.rows) == (rows, left)
+    table = held.task.samples_table
+    new = read_table(held.new / table.key, table.reader)
+    assert len(new) == rows and not set(held.task.targets) & set(new.columns)
+    assert (held.new / "images").is_dir() == (held.workspace / "images").is_dir()
 
 
 def test_a_program_of_sound_modules_is_valid_however_long(bench: Bench) -> None:
