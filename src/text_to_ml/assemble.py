@@ -294,9 +294,7 @@ def assemble(
 
 def _wiring(setting: Setting, split: Split, task: Task, network: bool) -> str:
     validation = next((t.key for t in task.tables if t.role == "validation"), None)
-    test = next(
-        (t.key for t in task.tables if t.role == "test" and set(task.targets) <= {c.name for c in t.columns}), None
-    )
+    test = task.labelled_test.key if task.labelled_test is not None else None
     files = {t.key: t.key for t in task.tables if t.role != "test" or t.key == test}
     fields: dict[str, Any] = {
         "values": "VALUES",
@@ -334,7 +332,12 @@ def optional(task: Task) -> dict[str, str]:
     """Arguments of the workflow that only some tasks need."""
     more = [t.key for t in task.tables if t.role == "more"]
     images = next((t.key for t in task.tables if t.role == "images"), None)
-    return ({"more_files": repr(more)} if more else {}) | ({"images_file": repr(images)} if images is not None else {})
+    found = {"more_files": repr(more)} if more else {}
+    if images is not None:
+        found["images_file"] = repr(images)
+    if task.beside and task.labels_table:
+        found |= {"labels_file": repr(task.labels_table.key), "beside": repr(task.beside)}
+    return found
 
 
 def _banner(title: str) -> str:

@@ -20,7 +20,9 @@ from text_to_ml.writers import catalogue
 from text_to_ml.writers.catalogue import CatalogueWriter
 
 
-def model(folder: Path, kind: str = "bert", *, files: tuple[str, ...] = ("model.safetensors", "tokenizer.json")) -> Path:
+def model(
+    folder: Path, kind: str = "bert", *, files: tuple[str, ...] = ("model.safetensors", "tokenizer.json")
+) -> Path:
     """A folder that looks like a model."""
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"model_type": kind}), encoding="utf-8")

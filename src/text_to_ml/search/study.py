@@ -141,6 +141,7 @@ class Study:
         timer.join()
         for future in done:
             future.result()
+        self.gate.check()
 
     def close(self) -> None:
         """End the threads that deliver modules."""
