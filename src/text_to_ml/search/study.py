@@ -111,6 +111,7 @@ class Study:
             self._modules = {key: f for key, f in self._modules.items() if not f.cancel()}
         for future in done:
             future.result()
+        self.gate.check()
 
     def extend(self, space: SearchSpace) -> None:
         """Go on in another round: a space that holds the present one, with a portfolio of its own (`SearchSpace.grown`)."""
