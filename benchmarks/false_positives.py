@@ -30,11 +30,12 @@ from benchmarks.attempts import figures as of_run
 from benchmarks.generation.bench import Bench, opened
 from benchmarks.generation.log import read
 from benchmarks.generation.validity import RUNS
-from benchmarks.generation.whole import Piece, whole
+from benchmarks.generation.whole import Piece
 from benchmarks.valid_programs import ROOT, folder_of
 
 from text_to_ml import Run, TextToMLError
-from text_to_ml.program import STAGES, Hyperparameter
+from text_to_ml.assemble import assemble
+from text_to_ml.program import STAGES, Choice, Configuration, Hyperparameter
 from text_to_ml.search.space import from_unit
 
 PAPER = {"tabular": (86, "7 %", "0 %"), "vision": (79, "34 %", "2 %"), "text": (99, "29 %", "0 %")}
@@ -56,7 +57,7 @@ def combinations(bench: Bench, most: int, seed: int) -> tuple[list[tuple[Piece, 
     """Combinations of verified modules, and how many there are."""
     stages = []
     for stage in STAGES:
-        pieces = bench.pieces(stage)
+        pieces = bench.pieces(stage, networks=True)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             reports = list(pool.map(lambda p: bench.verifier.verify(p.module, p.candidate), pieces))
         for piece, report in zip(pieces, reports, strict=True):
@@ -69,19 +70,25 @@ def combinations(bench: Bench, most: int, seed: int) -> tuple[list[tuple[Piece, 
     return (random.Random(seed).sample(every, most) if most and most < len(every) else every), len(every)
 
 
+def assembled(bench: Bench, pieces: Sequence[Piece]) -> str:
+    """The program of three modules at their defaults."""
+    choices = {p.module.stage: Choice(p.candidate.name, p.candidate.defaults()) for p in pieces}
+    return assemble({p.module.stage: p.module for p in pieces}, Configuration(choices), bench.setting).source
+
+
 def of_task(bench: Bench, most: int, seed: int) -> dict[str, Any]:
     """The figures of one task's combinations."""
     programs, every = combinations(bench, most, seed)
 
     def examine(pieces: tuple[Piece, ...]) -> tuple[str, str, str]:
         name = " + ".join(p.candidate.name for p in pieces)
-        first = bench.judge(whole(pieces, bench.setting).source())
+        first = bench.judge(assembled(bench, pieces))
         if first.rule == RUNS:
             return name, f"does not run: {first.reason}", ""
         if not first.valid:
             return name, first.reason, first.reason
         chance = random.Random(f"{seed} {name}")
-        second = bench.judge(whole([drawn(p, chance) for p in pieces], bench.setting).source())
+        second = bench.judge(assembled(bench, [drawn(p, chance) for p in pieces]))
         return name, "", second.reason if second.rule == RUNS else ""
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -119,8 +119,8 @@ def outline(session: Session, options: argparse.Namespace) -> None:
 
 
 def catalogue_space(bench: Bench) -> SearchSpace:
-    """The catalogue's candidates but for baselines, whose predictions may all be the same."""
-    kept = tuple(c for c in bench.space.candidates if c.name not in BASELINES)
+    """The catalogue's candidates but for baselines, whose predictions may all be the same, and networks, which take long."""
+    kept = tuple(c for c in bench.space.candidates if c.name not in BASELINES and not c.network)
     return replace(bench.space, candidates=kept, portfolio=())
 
 

@@ -37,9 +37,10 @@ class Bench:
         candidate = self.space.find(stage, name)
         return Piece(CatalogueWriter().module(self.held.task, candidate), candidate)
 
-    def pieces(self, stage: Stage, without: tuple[str, ...] = BASELINES) -> list[Piece]:
-        """The catalogue's modules of a stage."""
-        return [self.piece(stage, c.name) for c in self.space.stage(stage) if c.name not in without]
+    def pieces(self, stage: Stage, networks: bool = False) -> list[Piece]:
+        """The catalogue's modules of a stage but for baselines, whose predictions may all be the same; ``networks``: those too."""
+        some = [c for c in self.space.stage(stage) if c.name not in BASELINES and (networks or not c.network)]
+        return [self.piece(stage, c.name) for c in some]
 
     def verify(self, piece: Piece, source: str) -> TestReport:
         """The unit tests of a module's stage on another text, remembered by its digest."""

@@ -251,8 +251,8 @@ def tested(session: Session) -> None:
     for stage, candidate in chosen.items():
         place = f"{stage}/{candidate.name}"
 
-        def verify(source: str, candidate: Candidate = candidate, stage: Stage = stage) -> TestReport:
-            return session.bench.verifier.verify(Module(stage, candidate.name, source), candidate)
+        def verify(source: str, candidate: Candidate = candidate) -> TestReport:
+            return session.bench.verifier.verify(module_of(candidate, source), candidate)
 
         def record(number: int, said: Written, report: TestReport, feedback: str, _: float, at: str = place) -> None:
             session.attempt(at, said.source, feedback)
@@ -269,7 +269,7 @@ def tested(session: Session) -> None:
         if not outcome.source:
             session.log.append(session.key, "dropped", place=place, attempts=outcome.attempts)
             return
-        modules[stage] = Module(stage, candidate.name, outcome.source)
+        modules[stage] = module_of(candidate, outcome.source)
     session.program(run(session, modules, chosen), verified=True)
 
 
@@ -281,7 +281,7 @@ def untested(session: Session) -> None:
     for stage, candidate in chosen.items():
         earlier = session.remembered.get(stage, [])
         said[stage] = write(session, candidate, earlier, len(earlier) + 1) or Written("", "nothing was written")
-        modules[stage] = Module(stage, candidate.name, said[stage].source)
+        modules[stage] = module_of(candidate, said[stage].source)
     fault = next((w.fault for w in said.values() if not w.source), "")
     verdict = Verdict(RUNS, no_code(fault).feedback()) if fault else run(session, modules, chosen)
     for stage, candidate in chosen.items():
@@ -294,6 +294,11 @@ def untested(session: Session) -> None:
     for stage in STAGES:
         attempt = Attempt(rounds, said[stage].source, f"The assembled program failed.\n{verdict.reason}")
         session.remembered.setdefault(stage, []).append(attempt)
+
+
+def module_of(candidate: Candidate, source: str) -> Module:
+    """A text as the module of a candidate."""
+    return Module(candidate.stage, candidate.name, source, candidate.writer, candidate.network)
 
 
 def run(session: Session, modules: dict[Stage, Module], chosen: dict[Stage, Candidate]) -> Verdict:

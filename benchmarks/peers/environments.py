@@ -53,6 +53,7 @@ def python_of(peer: str, folder: Path) -> str:
 
 
 def last(log: Path) -> str:
-    """The last line of a log that says something."""
+    """The last error of a log, or its last line."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1][:200] if lines else "no reason was given"
+    errors = [line for line in lines if line.startswith("ERROR")]
+    return (errors or lines or ["no reason was given"])[-1][:200]

@@ -35,7 +35,7 @@ def test_a_record_tells_programs_of_verified_modules(tmp_path: Path) -> None:
 
 def test_combinations_are_run_and_failures_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with opened(ROOT / "examples/iris", tmp_path) as bench:
-        monkeypatch.setattr(bench, "pieces", lambda stage: [bench.piece(stage, name) for name in FEW[stage]])
+        monkeypatch.setattr(bench, "pieces", lambda stage, networks: [bench.piece(stage, name) for name in FEW[stage]])
         found = of_task(bench, 1, 0)
         assert (found["programs"], found["of"], found["before"], found["after"]) == (1, 4, 0, 0), found
 
