@@ -9,7 +9,6 @@ interpreter of an environment that has it. Imports only the door of text_to_ml.
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -20,6 +19,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.results import Results, arguments, run_and_predict
 
 import text_to_ml
 
@@ -126,24 +129,8 @@ def ours(table: Table, train: np.ndarray, test: np.ndarray, seconds: float, seed
     category = f"\ncategory: {table.kind}" if table.kind == "classification" else ""
     task = f"---\nname: {table.name}\ntarget: {table.target}\nmetric: {table.metric}{category}\n---\n"
     (work / "task.md").write_text(f"{task}## Input data\nTabular.\n## Output data\n{table.target}\n## Files\n{files}\n")
-    command = [
-        sys.executable,
-        "-m",
-        "text_to_ml",
-        "run",
-        str(work),
-        "--out",
-        str(work / "run"),
-        "--time",
-        f"{seconds}s",
-    ]
-    done = subprocess.run([*command, "--seed", str(seed), "--json"], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr[-2000:])
-    (work / "summary.json").write_text(done.stdout.strip().splitlines()[-1])
-    program = [sys.executable, str(work / "run" / "program.py"), "predict", "--workspace", str(work)]
-    program += ["--input", str(work / "new.csv"), "--output", str(work / "out.csv"), "--model", str(work / "m.joblib")]
-    subprocess.run(program, check=True, capture_output=True)
+    note = run_and_predict(work, seconds, seed)
+    (work / "summary.json").write_text(json.dumps(note))
     frame = pd.read_csv(work / "out.csv")
     if table.entity:
         frame = frame.set_index(table.entity).loc[table.labels.index[test]]
@@ -207,23 +194,16 @@ def peer(
 
 def main() -> None:
     """Run what is missing and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser = arguments(__doc__ or "", 60, 3, "benchmarks/cache/tables.jsonl")
     parser.add_argument("--flaml-python", default="")
-    parser.add_argument("--only", default="")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/cache/tables.jsonl"))
     options = parser.parse_args()
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    done = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    done = Results(options.out)
     tables = [t for t in (*given(options.data), *bundled()) if not options.only or t.name in options.only.split(",")]
     peers = ["ours", "boosting", "catboost", *(["flaml"] if options.flaml_python else [])]
     for seed in range(options.seeds):
         for table in tables:
             for who in peers:
-                key = (table.name, seed, who, options.seconds)
-                if any((d["table"], d["seed"], d["who"], d["limit"]) == key for d in done):
+                if done.has(table=table.name, seed=seed, who=who, limit=options.seconds):
                     continue
                 train, test = split(table, seed)
                 started = time.perf_counter()
@@ -239,14 +219,9 @@ def main() -> None:
                 row = {
                     "table": table.name, "seed": seed, "who": who, "limit": options.seconds, "metric": table.metric,
                     "score": score(table, table.labels.iloc[test], outputs), "seconds": round(time.perf_counter() - started, 1),
-                    "chosen": {k: v["candidate"] for k, v in note.get("best", {}).items()}, "trials": note.get("trials"),
-                    "validation": note.get("validation"),
                 }  # fmt: skip
-                done.append(row)
-                with options.out.open("a") as stream:
-                    stream.write(json.dumps(row) + "\n")
-                print(json.dumps(row), flush=True)
-    report(done, peers, options.seconds)
+                done.add(row, note)
+    report(done.rows, peers, options.seconds)
 
 
 def report(done: list[dict], peers: list[str], seconds: float) -> None:
