@@ -68,6 +68,7 @@ class Study:
     deliver   (candidate) → verified module, or None when the candidate was dropped; called once per candidate, in a pool of
               ``deliveries`` threads; all modeling candidates at the start where ``prefetch`` is set (Algorithm 2, lines 3 to 5)
     locked    (stage, candidate) pairs: where a stage has any, only these are searched
+    fresh_folds  folds that re-scoring takes
     race      stop a trial after two folds that are clearly worse than the best program's (then the trials that are run
               depend on timing; so only where a time limit makes them do so anyway)
     record    called with every ended trial, in the thread that ran it
@@ -81,6 +82,7 @@ class Study:
     minimize: bool
     workers: int = 2
     race: bool = False
+    fresh_folds: int = 1
     deliveries: int = 2
     prefetch: bool = False
     locked: frozenset[tuple[Stage, str]] = frozenset()
@@ -279,8 +281,17 @@ class Study:
         best = self.ranked()[:FINALISTS]
         if not best:
             return 5.0
-        rescoring = sum(t.seconds for t in best) / self.workers + max(t.seconds for t in best) / 2
-        return 4.0 + min(rescoring, 0.12 * total) + 1.4 * best[0].seconds
+        anew = [self._fresh_share(t) * t.seconds for t in best]
+        rescoring = sum(anew) / self.workers + max(anew) / 2
+        return 4.0 + min(rescoring, 0.12 * total) + self._handing_over(best[0]) * best[0].seconds
+
+    def _fresh_share(self, trial: Trial) -> float:
+        """What scoring a trial on fresh folds costs, in runs of it: a validation file is one fold, fresh folds are more."""
+        return max(1.0, self.fresh_folds / max(1, len(trial.folds)))
+
+    def _handing_over(self, trial: Trial) -> float:
+        """What handing a trial over costs, in runs of it: all its folds again, and the final test part twice."""
+        return 1 + 2 / len(trial.folds) if trial.folds else 1.4
 
     # --------------------------------------------------------------------------------------------- the finalists
 
@@ -294,7 +305,8 @@ class Study:
             return best
 
         def again(trial: Trial) -> Trial:
-            if trial.rescored or budget.left() < 4.0 + 2.2 * trial.seconds:
+            needed = (self._handing_over(trial) + self._fresh_share(trial) - 0.2) * trial.seconds
+            if trial.rescored or budget.left() < 4.0 + needed:
                 return trial
             modules = self.modules(trial.configuration, patient=True)
             assert modules is not None
