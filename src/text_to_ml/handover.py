@@ -84,7 +84,7 @@ def hand_over(
         if again.score is None:
             return Refused(finalist, f"it failed when evaluated again: {again.error}")
         outputs = again.outputs
-    test = study.evaluator.test_score(modules, finalist.configuration, outputs)
+    test = study.evaluator.test_score(modules, finalist.configuration, outputs, limits)
     test_score = test.score if test is not None else None
     program = assemble(modules, finalist.configuration, setting, title=docstring(setting, finalist, test_score))
     program = replace(program, source=header(program) + formatted(program.source))

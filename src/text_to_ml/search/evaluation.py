@@ -165,11 +165,15 @@ class Evaluator:
         return load_arrays(path)
 
     def test_score(
-        self, modules: Mapping[Stage, Module], configuration: Configuration, outputs_of_folds: Sequence[np.ndarray]
+        self,
+        modules: Mapping[Stage, Module],
+        configuration: Configuration,
+        outputs_of_folds: Sequence[np.ndarray],
+        limits: Limits | None = None,
     ) -> Evaluation | None:
         """Fit on all rows of the search and score the final test part; None where the task has none."""
         started = time.perf_counter()
-        run = _Trial(self, modules, configuration, self.folder / "trials" / "test", None, self.limits)
+        run = _Trial(self, modules, configuration, self.folder / "trials" / "test", None, limits or self.limits)
         try:
             loaded = self.data.load(run.program, modules[Stage.PREPARATION].source)
             fold = self.data.test_fold(loaded)
