@@ -31,7 +31,7 @@ USUAL: tuple[Entry, ...] = (
 )
 MANY_CLASSES: tuple[Entry, ...] = (
     ("squashed", "hog_kernel", {}),
-    ("squashed", "dictionary_kernel", {"colour": 0.5, "gradients": 0.3}),
+    ("squashed", "dictionary_kernel", {"cells": 2, "colour": 0.5, "gradients": 0.3}),
     ("squashed", "hog_kernel", {"colour": 1.0}),
     ("squashed", "random_filters", {"cells": 2, "filters": 400}),
     ("squashed", "dictionary_kernel", {}),
@@ -40,7 +40,7 @@ MANY_CLASSES: tuple[Entry, ...] = (
     ("squashed", "nearest", {"colour": 2.0}),
     ("squashed", "texture_kernel", {}),
     ("contrast", "hog_kernel", {}),
-    ("padded", "dictionary_kernel", {"colour": 0.5, "gradients": 0.3}),
+    ("padded", "dictionary_kernel", {"cells": 2, "colour": 0.5, "gradients": 0.3}),
     ("cropped", "hog_kernel", {"colour": 1.0}),
     ("squashed", "extra_trees", {}),
     ("squashed", "pixel_kernel", {}),
