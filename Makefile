@@ -45,7 +45,7 @@ bench: $(READY) system
 # Table 3: the reference tables of real evaluations are kept in benchmarks/cache
 bench-search: $(READY)
 	$(BIN)/pip install --quiet 'optuna>=5,<6'
-	$(BIN)/python benchmarks/search.py --strategies none,random,hyperband,bohb-flat,bohb,tpe
+	$(BIN)/python benchmarks/search.py
 
 bench-mutations: $(READY) system
 	$(BIN)/python benchmarks/mutations.py $(if $(wildcard ../shared/data),--data ../shared/data)

@@ -4,7 +4,7 @@
 
 First a table of real evaluations is built (search_table.py; kept in benchmarks/cache, goes on where it stopped), then the
 strategies of the package run on it: what they propose is moved to the nearest configuration of the table, so every answer is a
-real run. Rank: 1 + 199 x the share of sampled configurations that score better than the best found. Cost in full evaluations.
+real run. "none" is no search: one configuration drawn at random. Rank: 1 + 199 x the share of sampled configurations that score better than the best found. Cost in full evaluations.
 Uses the package's own modules, not only its door: strategies are its inner parts.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ import search_table
 from text_to_ml.program import STAGES, Choice, Configuration, Hyperparameter, SearchSpace, Stage
 from text_to_ml.scale import to_unit
 from text_to_ml.search.fidelity import Fidelity
+from text_to_ml.search.space import sample
 from text_to_ml.search.strategies import Observation, Settings, get_strategy
 
 MARKS = (25.0, 100.0)
@@ -108,7 +110,7 @@ def race(table: Table, strategy: Any, space: SearchSpace, cost: float, fidelity:
     best: tuple[float, float] = (0.0, math.inf)
     full = math.inf
     ranks: dict[float, float] = {}
-    models, began = 0, time.process_time()
+    models, first, began = 0, math.nan, time.process_time()
     while spent < cost:
         proposal = strategy.ask(number, space, history)
         assert proposal is not None, "a serial run never waits"
@@ -116,7 +118,9 @@ def race(table: Table, strategy: Any, space: SearchSpace, cost: float, fidelity:
         loss = math.inf if cell is None else cell.losses[key_of(proposal.budget, fidelity)]
         spent += fidelity.cost(proposal.budget, proposal.continued)
         history.append(Observation(number, proposal.configuration, loss, proposal.budget))
-        models += proposal.origin == "model"
+        if proposal.origin == "model":
+            models += 1
+            first = spent if models == 1 else first
         number += 1
         if cell is not None and (proposal.budget, -loss) > (best[0], -best[1]):
             best, full = (proposal.budget, loss), cell.losses["5:1"]
@@ -127,7 +131,26 @@ def race(table: Table, strategy: Any, space: SearchSpace, cost: float, fidelity:
         "ranks": ranks,
         "configurations": number,
         "models": models,
+        "first_model_at": first,
         "cpu_ms": 1000 * (time.process_time() - began) / number,
+    }
+
+
+def unsearched(table: Table, space: SearchSpace, seed: int) -> dict[str, Any]:
+    """The rank of one configuration drawn at random, or of the writer's first choice that is no baseline."""
+    own = [p for p in space.portfolio if table.nearest(p) is not None]
+    cell = None
+    for attempt in range(100):
+        drawn = own[0] if own else sample(space, random.Random(f"none:{seed}:{attempt}"))
+        cell = cell or table.nearest(drawn)
+    assert cell is not None, "the table holds no configuration of this space"
+    rank = table.rank(cell.losses["5:1"])
+    return {
+        "ranks": dict.fromkeys(MARKS, rank),
+        "configurations": 1,
+        "models": 0,
+        "first_model_at": math.nan,
+        "cpu_ms": 0.0,
     }
 
 
@@ -142,7 +165,10 @@ def races(
         for who in strategies:
             for seed in range(seeds):
                 settings = Settings(seed, FIDELITY.budgets())
-                result = race(table, get_strategy(who, seed, settings), space, cost, FIDELITY)
+                if who == "none":
+                    result = unsearched(table, space, seed)
+                else:
+                    result = race(table, get_strategy(who, seed, settings), space, cost, FIDELITY)
                 found.append({"table": name, "who": who, "seed": seed, "cells": len(table.cells), **result})
     return found
 
@@ -153,7 +179,7 @@ def report(found: list[dict[str, Any]]) -> None:
     print(
         f"{'strategy':<12}"
         + "".join(f"{f'{n} @{m:.0f}':>22}" for m in MARKS for n in (*names, "all"))
-        + f"{'cpu ms':>8}"
+        + f"{'1st model':>11}{'cpu ms':>8}"
     )
     for who in dict.fromkeys(d["who"] for d in found):
         cells = []
@@ -167,7 +193,9 @@ def report(found: list[dict[str, Any]]) -> None:
                 error = means.std(ddof=1) / math.sqrt(len(means)) if len(means) > 1 else 0.0
                 cells.append(f"{means.mean():>14.2f} ±{error:>5.2f} ")
         cpu = np.mean([d["cpu_ms"] for d in found if d["who"] == who])
-        print(f"{who:<12}" + "".join(cells) + f"{cpu:>8.1f}")
+        firsts = [d["first_model_at"] for d in found if d["who"] == who and not math.isnan(d["first_model_at"])]
+        start = f"{np.mean(firsts):.1f}" if firsts else "—"
+        print(f"{who:<12}" + "".join(cells) + f"{start:>11}{cpu:>8.1f}")
 
 
 def main() -> None:
@@ -179,7 +207,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--cost", type=float, default=MARKS[-1])
     parser.add_argument("--sets", default=",".join(search_table.SETS))
-    parser.add_argument("--strategies", default="random,hyperband,bohb-flat,bohb,tpe")
+    parser.add_argument("--strategies", default="none,random,hyperband,bohb-flat,bohb,tpe")
     parser.add_argument("--portfolio", action="store_true", help="with the writer's own choices first")
     parser.add_argument("--out", type=Path, default=search_table.CACHE / "search.json")
     options = parser.parse_args()

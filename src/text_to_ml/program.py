@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 Value = int | float | str | bool
@@ -140,7 +141,7 @@ class Configuration:
 
     choices: Mapping[Stage, Choice]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A short digest: equal configurations have equal keys."""
         text = repr([(str(s), self.choices[s].candidate, sorted(self.choices[s].values.items())) for s in STAGES])

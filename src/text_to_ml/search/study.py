@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 
@@ -95,7 +95,8 @@ class Study:
             if budget.deadline is None:
                 return False
             reserve = self.reserve(budget.total)
-            return budget.left() <= reserve + (1.0 - part) * (budget.total - reserve)
+            later = (1.0 - part) * (budget.total - reserve) if part < 1.0 else 0.0
+            return budget.left() <= reserve + later
 
         if budget.evaluations is not None and share < 1.0:
             budget = replace(budget, evaluations=max(1, round(budget.evaluations * share)))
@@ -338,11 +339,12 @@ class Study:
             return self.overhead() + 1.0
         seconds = [t.full_seconds * max(1.0, self.fresh_folds / max(1, len(t.folds))) for t in best]
         rescoring = sum(seconds) / self.workers + max(seconds) / 2
-        return min(rescoring, RESCORING * total) + self.hand_over_seconds(total)
+        return min(rescoring, RESCORING * total) + self.hand_over_seconds(total, best)
 
-    def hand_over_seconds(self, total: float) -> float:
+    def hand_over_seconds(self, total: float, best: Sequence[Trial] | None = None) -> float:
         """Seconds from the end of re-scoring to the end of the run: the re-run of the program, or of an ensemble."""
-        seconds = [t.full_seconds * max(RERUN, 1.0 + 1.5 / max(1, len(t.folds))) for t in self.ranked()[:FINALISTS]]
+        best = self.ranked()[:FINALISTS] if best is None else best
+        seconds = [t.full_seconds * max(RERUN, 1.0 + 1.5 / max(1, len(t.folds))) for t in best]
         alone = max(seconds[:2], default=0.0)
         together = min(sum(seconds), ENSEMBLE * total) if self.ensemble else 0.0
         return self.overhead() + max(alone, together)
