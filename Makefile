@@ -4,7 +4,7 @@ BIN = $(VENV)/bin
 JOBS ?= 2
 READY = $(VENV)/.ready
 
-.PHONY: demo test test-all lint bench bench-mutations bench-sandbox clean
+.PHONY: demo test test-all lint bench bench-search bench-mutations bench-sandbox clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +41,11 @@ test-all: $(READY) system lint
 
 bench: $(READY) system
 	$(BIN)/python -m benchmarks.tables
+
+# Table 3: the reference tables of real evaluations are kept in benchmarks/cache
+bench-search: $(READY)
+	$(BIN)/pip install --quiet 'optuna>=5,<6'
+	$(BIN)/python benchmarks/search.py --strategies none,random,hyperband,bohb-flat,bohb,tpe
 
 bench-mutations: $(READY) system
 	$(BIN)/python benchmarks/mutations.py $(if $(wildcard ../shared/data),--data ../shared/data)

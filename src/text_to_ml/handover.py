@@ -146,7 +146,7 @@ def hand_over(desk: Desk, finalist: Trial) -> HandedOver | Refused:
         return assemble(modules, finalist.configuration, setting, title=title).source
 
     with ThreadPoolExecutor(1, thread_name_prefix="test") as pool:
-        testing = pool.submit(study.evaluator.tested, modules, finalist.configuration, outputs)
+        testing = pool.submit(study.evaluator.tested, modules, finalist.configuration, outputs, limits=desk.limits)
         report = run_again(written(), desk, finalist.seconds)
         test = testing.result()
     predictions = test.predictions if test is not None else None
@@ -168,7 +168,9 @@ def hand_over_ensemble(desk: Desk, ensemble: Ensemble) -> HandedOver | Refused:
 
     def tested(number: int) -> Held | None:
         member = members[number]
-        return study.evaluator.tested(member.modules, member.configuration, outputs[number], name=f"-{number}")
+        return study.evaluator.tested(
+            member.modules, member.configuration, outputs[number], name=f"-{number}", limits=desk.limits
+        )
 
     def written(title: str = "") -> str:
         return assemble_ensemble(members, ensemble.blend, setting, title)

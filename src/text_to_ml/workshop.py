@@ -325,6 +325,7 @@ class Workshop:
             minimize=self.setting.metric.direction == "minimize",
             workers=self.options.workers,
             race=self.options.seconds is not None,
+            fresh_folds=self.setting.split.folds,
             deliveries=max(self.options.workers, 4 if self.asks(space) else 1),
             prefetch=self.asks(space),
             locked=locked,
@@ -339,7 +340,7 @@ class Workshop:
 
     def overhead(self) -> float:
         """Seconds that handing over takes besides fitting: a fresh interpreter imports what the warm one did."""
-        return 1.5 + 1.2 * (getattr(self.box, "warm_seconds", None) or 3.0)
+        return 1.0 + 0.9 * (getattr(self.box, "warm_seconds", None) or 3.0)
 
     def _record(self, trial: Trial) -> None:
         self.store.append("trial", asdict(trial))

@@ -121,9 +121,10 @@ def test_the_gate_does_not_outwait_the_search_and_a_fault_ends_it() -> None:
         raise RuntimeError("no disk")
 
     gate = Gate([network("a")], broken, (), stop)
-    with pytest.warns(pytest.PytestUnhandledThreadExceptionWarning):
-        gate.open(lambda c: None, wait=True)
-        assert stop.wait(5)
+    gate.open(lambda c: None, wait=True)
+    assert stop.is_set()
+    with pytest.raises(RuntimeError, match="no disk"):
+        gate.check()
 
 
 def test_without_screening_all_networks_go_in() -> None:

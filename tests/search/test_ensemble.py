@@ -23,8 +23,8 @@ from text_to_ml.runtime import ensemble as together
 from text_to_ml.runtime import workflow as flow
 from text_to_ml.runtime.job import execute
 from text_to_ml.search.ensemble import EnsembleSearch, blend_of, greedy
-from text_to_ml.search.finalists import chosen_first, rescored
-from text_to_ml.search.trial import Budget, Trial, Watch, gap
+from text_to_ml.search.finalists import rescored
+from text_to_ml.search.trial import Budget, Trial
 from text_to_ml.start import Options, begin, metric_of, record_start, split_of
 from text_to_ml.task import check
 from text_to_ml.values import Form
@@ -32,7 +32,6 @@ from text_to_ml.workshop import Workshop
 from text_to_ml.writers.catalogue import CatalogueWriter
 
 from ..conftest import KIND
-from .spaces import study
 
 TRUTH = np.linspace(0.0, 1.0, 50)
 
@@ -208,52 +207,3 @@ def together_of(search: EnsembleSearch, trials: list[Trial]) -> Any:
 
 def test_the_mean_of_arrays_is_weighted() -> None:
     assert together.blended([np.ones((2, 2)), np.zeros((2, 2))], [0.25, 0.75]).tolist() == [[0.25] * 2] * 2
-
-
-# ------------------------------------------------------------------------------------------ finalists
-
-
-def trial(number: int, scores: tuple[float, ...], seconds: float) -> Trial:
-    made, _ = study()
-    configuration = made.space.portfolio[1]
-    return Trial(
-        number, configuration, "random", "finished", float(np.mean(scores)), scores, seconds=seconds, rescored=scores
-    )
-
-
-def test_a_tie_goes_to_the_quick_program_and_a_clear_win_does_not() -> None:
-    made, _ = study()
-    best = trial(0, (1.0, 1.2, 0.9, 1.1, 1.0), 10.0)
-    tied, worse = trial(1, (1.02, 1.18, 0.95, 1.08, 1.01), 2.0), trial(2, (1.2, 1.4, 1.1, 1.3, 1.2), 1.0)
-    slow = trial(3, (1.02, 1.18, 0.95, 1.08, 1.01), 9.0)
-    assert [t.number for t in chosen_first(made, [best, tied, worse])] == [1, 0, 2]
-    assert [t.number for t in chosen_first(made, [best, slow, worse])] == [0, 3, 2]
-    assert gap([1.0, 2.0], [0.0, 1.0]) == (1.0, 0.0)
-
-
-def test_one_fold_is_compared_by_blocks() -> None:
-    single = Trial(
-        0, study()[0].space.portfolio[1], "random", "finished", 1.0, (1.0,), blocks=(0.9, 1.1, 1.0, 1.2, 0.8)
-    )
-    assert single.pieces == single.blocks and single.spread == pytest.approx(0.0707, abs=1e-3)
-    assert single.fresh_pieces == ()
-
-
-def test_a_stopped_search_is_not_rescored() -> None:
-    made, _ = study("random")
-    made.run(Budget(evaluations=5))
-    made.stop.set()
-    assert all(not t.rescored for t in rescored(made, Budget()))
-
-
-def test_a_watch_is_set_by_time_by_the_user_and_at_its_end() -> None:
-    stop = threading.Event()
-    with Watch(stop, lambda: True) as event:
-        assert event.wait(2.0)
-    with Watch(stop, lambda: False) as event:
-        assert not event.is_set()
-        stop.set()
-        assert event.wait(2.0)
-    with Watch(threading.Event(), lambda: False) as event:
-        pass
-    assert event.is_set()

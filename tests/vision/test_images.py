@@ -54,6 +54,23 @@ def test_roles_of_parts_and_pickles(pictures: dict[str, Path]) -> None:
     assert batches.classes == (0, 1, 2) and batches.samples_table.rows == 30
 
 
+def test_front_matter_names_the_parts(tmp_path: Path) -> None:
+    for part in ("mine", "yours"):
+        write_images(tmp_path / part, "folders", 24)
+        (tmp_path / part / "task.md").unlink()
+    text = "---\nimages: mine\ntest: yours/pictures\n---\n## Input data\nImages.\n## Output data\nThe shape.\n"
+    (tmp_path / "task.md").write_text(text, encoding="utf-8")
+    task = check(tmp_path)
+    assert [(t.role, t.key) for t in task.tables] == [("samples", "mine/pictures"), ("test", "yours/pictures")]
+    (tmp_path / "task.md").write_text(text.replace("yours/", "your/"), encoding="utf-8")
+    with pytest.raises(DataError, match=r"test: 'pictures' is not in"):
+        check(tmp_path)
+    batches = write_images(tmp_path / "batches", "pickles")
+    named = (batches / "task.md").read_text(encoding="utf-8")
+    (batches / "task.md").write_text("---\ntest: data_batch_2\n---\n" + named, encoding="utf-8")
+    assert [t.role for t in check(batches).tables] == ["samples", "validation", "test"]
+
+
 def test_ids_group_and_names_without_suffix(pictures: dict[str, Path]) -> None:
     task = check(pictures["suffixless"])
     images = next(t for t in task.tables if t.role == "images")

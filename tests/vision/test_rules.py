@@ -151,7 +151,7 @@ BROKEN_PREPARATION = {
     "noise without a seed": (
         PLACE,
         "        return np.clip(images + 0.01 * np.random.random(images.shape), 0, 1).astype(np.float32)\n\n    def augment",
-        "images_are_prepared_the_same_again",
+        "fit_is_deterministic_and_needs_no_load_before_it",
     ),
     "augmentation in place": ("images = images.copy()\n        turned", "turned", "augmentation_keeps_the_form"),
     "augmentation out of range": (

@@ -93,10 +93,14 @@ class Watch:
 
     def _look(self) -> None:
         while not self.event.wait(TICK):
-            if self._stop.is_set() or self._over():
-                self.event.set()
+            self._look_once()
+
+    def _look_once(self) -> None:
+        if self._stop.is_set() or self._over():
+            self.event.set()
 
     def __enter__(self) -> threading.Event:
+        self._look_once()
         self._thread.start()
         return self.event
 

@@ -125,14 +125,14 @@ def category_of(description: Description, targets: pd.DataFrame) -> Category:
         if chosen is Category.MULTICLASS and targets.iloc[:, 0].nunique() == 2:
             return Category.BINARY
         return Category.MULTIOUTPUT_REGRESSION if chosen is Category.REGRESSION and targets.shape[1] > 1 else chosen
+    if is_sequence(description, targets.iloc[:, 0]):
+        return Category.SEQUENCE
     if targets.shape[1] > 1:
         binary = all(set(map(str, targets[c].unique())) <= {"0", "1", "0.0", "1.0", "True", "False"} for c in targets)
         return Category.MULTILABEL if binary else Category.MULTIOUTPUT_REGRESSION
     column = targets.iloc[:, 0]
     distinct = column.nunique()
     text = f"{description.output_data} {description.objective} {description.metric}".casefold()
-    if is_sequence(description, column):
-        return Category.SEQUENCE
     if column.dtype.kind not in "iufb" or column.dtype.kind == "b":
         return Category.BINARY if distinct == 2 else Category.MULTICLASS
     named = find_metric(description.metric)

@@ -151,6 +151,17 @@ def ignored_columns_do_not_matter(c: PreparationCase) -> None:
         c.check_same(c.fitted.transform(shuffled), c.prepared_other, f"when the ignored columns {names} are shuffled")
 
 
+LOADING = [load_keeps_samples_and_targets_apart, load_keeps_every_entity_in_order, load_works_without_targets]
+ROWS_ALONE = [
+    fit_is_deterministic_and_needs_no_load_before_it,
+    transform_has_the_same_columns_for_any_rows,
+    transform_of_a_row_does_not_depend_on_its_neighbours,
+    transform_does_not_know_training_rows_by_name,
+    ignored_columns_do_not_matter,
+]
+"""What a row becomes depends on that row and on what was learnt in `fit` alone."""
+
+
 def survive(c: PreparationCase) -> None:
     """Assert that `transform` keeps its form on all that new data may bring."""
     for rows, what in c.hard_rows:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from text_to_ml.domains.shared.checks import check_same
 from text_to_ml.domains.shared.preparation_case import PreparationCase
-from text_to_ml.domains.tabular.checks import check_frame, check_same
+from text_to_ml.domains.tabular.checks import check_frame
 
 
 @dataclass

@@ -14,11 +14,7 @@ from text_to_ml.domains.shared.preparation_case import PreparationCase
 from text_to_ml.domains.tabular.checks import check_frame
 from text_to_ml.runtime.rules import Rule, rule
 
-RULES: list[Rule] = [
-    shared.load_keeps_samples_and_targets_apart,
-    shared.load_keeps_every_entity_in_order,
-    shared.load_works_without_targets,
-]
+RULES: list[Rule] = [*shared.LOADING]
 PREPARATION = "data_preparation"
 
 
@@ -34,19 +30,7 @@ def transform_gives_finite_float_columns(c: PreparationCase) -> None:
     )
 
 
-RULES.append(shared.fit_is_deterministic_and_needs_no_load_before_it)
-
-
-RULES.append(shared.transform_has_the_same_columns_for_any_rows)
-
-
-RULES.append(shared.transform_of_a_row_does_not_depend_on_its_neighbours)
-
-
-RULES.append(shared.transform_does_not_know_training_rows_by_name)
-
-
-RULES.append(shared.ignored_columns_do_not_matter)
+RULES += shared.ROWS_ALONE
 
 
 @rule(PREPARATION, RULES)

@@ -17,11 +17,7 @@ from text_to_ml.domains.text.checks import (
 from text_to_ml.runtime.rules import Rule, rule
 
 PREPARATION = "data_preparation"
-RULES: list[Rule] = [
-    shared.load_keeps_samples_and_targets_apart,
-    shared.load_keeps_every_entity_in_order,
-    shared.load_works_without_targets,
-]
+RULES: list[Rule] = [*shared.LOADING]
 
 
 @rule(PREPARATION, RULES, every_setting=True)
@@ -57,19 +53,7 @@ def transform_keeps_the_texts(c: TextPreparationCase) -> None:
     assert not lost, f"each option keeps a column of its own; {lost} are missing among {text_names(prepared)[:8]}"
 
 
-RULES.append(shared.fit_is_deterministic_and_needs_no_load_before_it)
-
-
-RULES.append(shared.transform_has_the_same_columns_for_any_rows)
-
-
-RULES.append(shared.transform_of_a_row_does_not_depend_on_its_neighbours)
-
-
-RULES.append(shared.transform_does_not_know_training_rows_by_name)
-
-
-RULES.append(shared.ignored_columns_do_not_matter)
+RULES += shared.ROWS_ALONE
 
 
 @rule(PREPARATION, RULES)

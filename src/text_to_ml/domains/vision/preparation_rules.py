@@ -27,7 +27,7 @@ from text_to_ml.domains.vision.checks import (
     odd_images,
 )
 from text_to_ml.runtime.pictures import IMAGE
-from text_to_ml.runtime.rules import Rule, rule, state_of
+from text_to_ml.runtime.rules import Rule, rule
 
 PREPARATION = "data_preparation"
 RULES: list[Rule] = [shared.load_keeps_samples_and_targets_apart, shared.load_keeps_every_entity_in_order]
@@ -212,21 +212,7 @@ def nothing_but_the_image_matters(c: ImagePreparationCase) -> None:
     check_same_images(c.fitted.transform(c.other[[IMAGE]]), np.asarray(c.prepared_other), "without the other columns")
 
 
-@rule(PREPARATION, RULES)
-def images_are_prepared_the_same_again(c: ImagePreparationCase) -> None:
-    """Fitted again on the same images it gives the same output, also in a process where `load` was never called and other images were
-    fitted before: nothing is left in a global, and all randomness has a fixed seed."""
-    assert c.fitted_on_random is not None
-    np.random.seed(1)
-    again = c.fresh_module.DataPreparation(**c.values)
-    again.fit(c.train, c.codes)
-    changed = [k for k, v in c.fresh_state.items() if state_of(c.fresh_module).get(k) != v]
-    assert not changed, f"fit changed the global {', '.join(changed)}; keep what is learnt in self"
-    check_same_images(
-        again.transform(c.other),
-        np.asarray(c.prepared_other),
-        "when fitted again without load, after a fit on other images",
-    )
+RULES.append(shared.fit_is_deterministic_and_needs_no_load_before_it)
 
 
 @rule(PREPARATION, RULES)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from text_to_ml.domains.shared.catalogue import networks, post_processing
+from text_to_ml.domains.shared.catalogue import post_processing
 from text_to_ml.program import Candidate, Configuration, SearchSpace, Stage
 from text_to_ml.values import Task
 
@@ -52,7 +52,7 @@ class Catalogue:
         if candidate.stage is Stage.MODELING:
             name = f"modeling/{candidate.name}.py.jinja"
             network = self.networks is not None and candidate.name in self.networks.SUMMARIES
-            context = networks.context if network else self.modeling.context
-            return rendered(self.folder, name, context(task, candidate))
+            models = self.networks if network else self.modeling
+            return rendered(self.folder, name, models.context(task, candidate))
         name = f"post_processing/{candidate.name}.py.jinja"
         return rendered(self.folder, name, post_processing.context(task, candidate))

@@ -60,3 +60,6 @@ def candidates(task: Task) -> list[Candidate]:
     if options_of(task) or task.category is Category.SEQUENCE:
         return []
     return shared.candidates(task, SUMMARIES, parameters(task), RATES, PRETRAINED)
+
+
+context = shared.context

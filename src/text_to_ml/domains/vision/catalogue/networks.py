@@ -50,3 +50,6 @@ def parameters() -> dict[str, tuple[Hyperparameter, ...]]:
 def candidates(task: Task) -> list[Candidate]:
     """The networks that this task is worth trying on."""
     return shared.candidates(task, SUMMARIES, parameters(), RATES, PRETRAINED)
+
+
+context = shared.context
