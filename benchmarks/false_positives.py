@@ -28,7 +28,7 @@ from typing import Any
 
 from benchmarks.attempts import figures as of_run
 from benchmarks.generation.bench import Bench, opened
-from benchmarks.generation.log import read
+from benchmarks.generation.log import command_line, read
 from benchmarks.generation.validity import RUNS
 from benchmarks.generation.whole import Piece
 from benchmarks.valid_programs import ROOT, folder_of
@@ -203,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = {
         "date": time.strftime("%Y-%m-%d"),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "command": "python -m benchmarks.false_positives " + " ".join(map(str, arguments or sys.argv[1:])),
+        "command": command_line("benchmarks.false_positives", arguments or sys.argv[1:]),
         "seconds": round(time.perf_counter() - started, 1),
         "rows": rows,
     }

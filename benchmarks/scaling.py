@@ -35,6 +35,7 @@ from typing import Any
 from benchmarks.generation.bench import Bench, opened
 from benchmarks.generation.channel import Channel, Noisy, length
 from benchmarks.generation.fits import Point, fit, plot
+from benchmarks.generation.log import command_line
 from benchmarks.generation.whole import Piece, Whole, whole
 
 from text_to_ml.generate import until_valid
@@ -93,6 +94,8 @@ def sample(
         if outcome.source:
             found.successes.append(spent)
             spent = 0
+    if found.successes:  # attempts over successes is the estimate whatever ended the sample
+        found.successes[-1] += spent
     return found
 
 
@@ -264,7 +267,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = {
         "date": time.strftime("%Y-%m-%d"),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "command": "python -m benchmarks.scaling " + " ".join(map(str, arguments or sys.argv[1:])),
+        "command": command_line("benchmarks.scaling", arguments or sys.argv[1:]),
         "seconds": round(time.perf_counter() - started, 1),
         "epsilon": options.epsilon,
         "repair": options.repair,

@@ -85,6 +85,7 @@ def plot(results: Sequence[dict[str, Any]], path: Path) -> None:
     matplotlib.use("svg")
     from matplotlib import pyplot
 
+    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "scaling"})
     figure, axes = pyplot.subplots(len(results), 2, figsize=(10, 3.6 * len(results)), squeeze=False)
     panels = (("whole", "exponential", "log"), ("modular", "linear", "linear"))
     for row, result in zip(axes, results, strict=True):

@@ -10,7 +10,7 @@ import json
 import statistics
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +86,14 @@ def figures(lines: Iterable[dict[str, Any]]) -> dict[Key, dict[str, Any]]:
             "verified": sum(bool(line.get("verified")) for line in ran),
         }
     return found
+
+
+def command_line(module: str, arguments: Sequence[str]) -> str:
+    """The command of an experiment, for its record, without where it wrote to."""
+    kept, words = [], iter(arguments)
+    for word in words:
+        if word in ("--out", "--memory"):
+            next(words, None)
+        else:
+            kept.append(word)
+    return " ".join(["python -m", module, *kept])

@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.generation.bench import Bench
 from benchmarks.generation.log import Key, Log
-from benchmarks.generation.validity import PLAIN, RUNS, Verdict, columns_of
+from benchmarks.generation.validity import PLAIN, RUNS, Verdict, columns_of, syntax_error
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from text_to_ml.assemble import assemble
@@ -302,7 +302,11 @@ def module_of(candidate: Candidate, source: str) -> Module:
 
 
 def run(session: Session, modules: dict[Stage, Module], chosen: dict[Stage, Candidate]) -> Verdict:
-    """Assemble three modules at their defaults and run the program."""
+    """Assemble three modules at their defaults and run the program; what is no Python is named by its module."""
+    for stage, module in modules.items():
+        wrong = syntax_error(module.source)
+        if wrong:
+            return Verdict(RUNS, f"the module of {stage.replace('_', ' ')}: {wrong}")
     choices = {stage: Choice(c.name, c.defaults()) for stage, c in chosen.items()}
     try:
         source = assemble(modules, Configuration(choices), session.bench.setting).source

@@ -90,11 +90,16 @@ def tried(setting: str, epsilon: float, arguments: Sequence[str] = ()) -> Sample
 
 def test_attempts_are_counted_for_each_success() -> None:
     found = tried("once", 0.05)
-    assert len(found.successes) == 60 and sum(found.successes) <= found.attempts
+    assert len(found.successes) == 60 and sum(found.successes) == found.attempts
     assert sum(passed for _, passed in found.seen) == 60
     share = sum(passed for _, passed in found.seen) / found.attempts
     expected = (1 - 0.05 * harmful([found])) ** length(TEXT)
     assert share == pytest.approx(expected, abs=0.12)
+
+
+def test_attempts_after_the_last_success_count_too() -> None:
+    found = tried("once", 0.05, ["--most", "33"])
+    assert 0 < len(found.successes) < 33 and sum(found.successes) == found.attempts == 33
 
 
 def test_patching_needs_fewer_attempts_than_writing_anew() -> None:
