@@ -79,7 +79,9 @@ class Made:
 
 
 def run(path: Path, *arguments: str) -> str:
-    done = subprocess.run([sys.executable, path, *arguments], capture_output=True, text=True, check=False, cwd=path.parent)
+    done = subprocess.run(
+        [sys.executable, path, *arguments], capture_output=True, text=True, check=False, cwd=path.parent
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -132,7 +134,9 @@ def box(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Iterator[Sandbo
     patch = pytest.MonkeyPatch()
     patch.setenv("TEXT_TO_ML_MODELS", str(tiny))
     scratch = tmp_path_factory.mktemp("deep")
-    found = open_sandbox(KIND, preload=[*get_domain("text").preload(), "text_to_ml.runtime.network"], writable=[scratch])
+    found = open_sandbox(
+        KIND, preload=[*get_domain("text").preload(), "text_to_ml.runtime.network"], writable=[scratch]
+    )
     found.expect((), pretrained.folders(["bert", "distilbert", "t5", "bart", "vit", "resnet"]))
     found.scratch = scratch  # type: ignore[attr-defined]
     yield found
