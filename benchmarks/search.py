@@ -23,8 +23,8 @@ import numpy as np
 import search_table
 
 from text_to_ml.program import STAGES, Choice, Configuration, Hyperparameter, SearchSpace, Stage
+from text_to_ml.scale import to_unit
 from text_to_ml.search.fidelity import Fidelity
-from text_to_ml.search.space import to_unit
 from text_to_ml.search.strategies import Observation, Settings, get_strategy
 
 MARKS = (25.0, 100.0)

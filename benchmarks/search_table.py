@@ -24,7 +24,7 @@ import numpy as np
 
 from text_to_ml.assemble import Setting, assemble
 from text_to_ml.domains.base import get_domain
-from text_to_ml.domains.tabular.miniature import kind
+from text_to_ml.domains.shared.miniature import kind
 from text_to_ml.program import STAGES, Choice, Configuration, Module, SearchSpace, Stage
 from text_to_ml.runtime import workflow as flow
 from text_to_ml.runtime.job import execute

@@ -153,10 +153,18 @@ class Configuration:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """S: the candidates of each stage, and ``portfolio``: configurations to try first, in this order."""
+    """S: the candidates of each stage, and ``portfolio``: configurations to try first, in this order. ``offset``: number of the
+    trial with which it begins, where a search goes on in another round."""
 
     candidates: tuple[Candidate, ...]
     portfolio: tuple[Configuration, ...] = ()
+    offset: int = 0
+
+    def grown(self, more: SearchSpace, offset: int) -> SearchSpace:
+        """With the candidates of another space too, whose portfolio is to be tried from trial number ``offset`` on."""
+        known = {(c.stage, c.name) for c in self.candidates}
+        new = tuple(c for c in more.candidates if (c.stage, c.name) not in known)
+        return replace(self, candidates=(*self.candidates, *new), portfolio=more.portfolio, offset=offset)
 
     def stage(self, stage: Stage) -> tuple[Candidate, ...]:
         """The candidates of one stage, in the writer's order."""
@@ -239,6 +247,7 @@ def space_from_json(data: Mapping[str, Any]) -> SearchSpace:
     return SearchSpace(
         tuple(candidate_from_json(c) for c in data["candidates"]),
         tuple(configuration_from_json(p) for p in data.get("portfolio", ())),
+        int(data.get("offset", 0)),
     )
 
 

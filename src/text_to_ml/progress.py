@@ -99,10 +99,18 @@ class Progress:
             return self._trial(data)
         if event.kind == "finalist":
             return f"finalist {data['number']}: {number(data['score'])}, fresh folds {mean(data['rescored'])}"
+        if event.kind == "round":
+            self.own |= {c["name"] for c in data["candidates"]}
+            new = ", ".join(c["name"] for c in data["candidates"]) or "no new candidates"
+            return f"round {data['number']}: {new}, {len(data['portfolio'])} programs to try first"
+        if event.kind == "ensemble":
+            verdict = "is better than one program" if data["used"] else f"not used: {data['reason']}"
+            return f"ensemble of {len(data['members'])}: {number(data['score'])}, {verdict}"
         if event.kind == "refused":
             return f"trial {data['trial']} was not handed over: {data['reason']}"
         if event.kind == "handed_over":
-            return f"handed over trial {data['trial']}: validation {number(data['validation'])}, test {number(data['test'])}"
+            what = "an ensemble" if data.get("ensemble") else f"trial {data['trial']}"
+            return f"handed over {what}: validation {number(data['validation'])}, test {number(data['test'])}"
         return ""
 
     def _llm(self, kind: str, data: Any) -> str:

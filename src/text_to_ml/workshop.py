@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from text_to_ml import deep
+from text_to_ml import deep, pretrained
 from text_to_ml.assemble import Setting
 from text_to_ml.domains.base import get_domain
 from text_to_ml.errors import LLMError, LLMRejected, LLMUnreachable, ReplayMiss
@@ -31,13 +31,15 @@ from text_to_ml.run import TRIALS, trials_of
 from text_to_ml.runtime.split import Split
 from text_to_ml.sandbox import open_sandbox
 from text_to_ml.sandbox.base import Limits
+from text_to_ml.search.board import board_of
 from text_to_ml.search.data import DataStore
 from text_to_ml.search.evaluation import Evaluator
 from text_to_ml.search.fidelity import Fidelity, fidelity
 from text_to_ml.search.scoring import SandboxedScore
 from text_to_ml.search.screening import Screening
 from text_to_ml.search.strategies import LAG, Settings, get_strategy
-from text_to_ml.search.study import Budget, Study, Trial
+from text_to_ml.search.study import Study
+from text_to_ml.search.trial import Budget, Trial, Watch
 from text_to_ml.start import BUILTIN, Options, metric_of, split_of
 from text_to_ml.store import RunFolder
 from text_to_ml.task.understand import understand
@@ -71,6 +73,7 @@ class Workshop:
         self.redact: Callable[[str], str] = str
         self.limits = Limits(wall_seconds=trial_seconds(options.seconds), memory_mb=8192)
         with ExitStack() as opened:
+            self.hush = opened.enter_context(Watch(stop, lambda: False))
             opened.callback(shutil.rmtree, self.work, ignore_errors=True)
             shutil.rmtree(self.work, ignore_errors=True)
             self.work.mkdir()
@@ -123,7 +126,7 @@ class Workshop:
         def wait(purpose: str, seconds: float, reason: str) -> None:
             self.store.append("llm_wait", {"purpose": purpose, "seconds": round(seconds, 1), "reason": reason})
 
-        return Fuse(open_llm(self.options.llm((tokens, cost)), on_wait=wait, on_reply=keep, stop=self.stop), self.stop)
+        return Fuse(open_llm(self.options.llm((tokens, cost)), on_wait=wait, on_reply=keep, stop=self.hush), self.hush)
 
     def _language_model_writer(self) -> LanguageModelWriter:
         assert self.llm is not None
@@ -136,6 +139,7 @@ class Workshop:
             share=self.options.share,
             most=self.options.candidates,
             threads=self.setting.threads,
+            weights=pretrained.at_hand(str(self.task.domain)) if self.domain.networks else (),
         )
 
     def ask(self, what: str, question: Callable[[], T], instead: Callable[[], T]) -> T:
@@ -173,6 +177,10 @@ class Workshop:
         options = {**self.task.description.options, "generated_metric": str(path.resolve())}
         return understand(replace(self.task.description, options=options), self.task.workspace)
 
+    def end_of_writing(self) -> None:
+        """Nothing more is asked of a language model: all waiting for it ends."""
+        self.hush.set()
+
     # ------------------------------------------------------------------------------------- what the method is given
 
     def outline(self) -> tuple[SearchSpace, Plan]:
@@ -185,7 +193,10 @@ class Workshop:
         """The writer's search space, with the built-in candidates in reserve where a language model wrote it."""
         recorded = self.store.last("space")
         if recorded is not None:
-            return space_from_json(recorded.payload)
+            space = space_from_json(recorded.payload)
+            for event in self.store.events("round"):
+                space = space.grown(space_from_json(event.payload), int(event.payload["offset"]))
+            return space
 
         seconds = self.options.seconds
         deep.fetch_weights(self.task, seconds, self.store)
@@ -201,6 +212,25 @@ class Workshop:
         space = deep.without_networks(self.task, space, self.builtin, seconds, self.store)
         self.store.append("space", to_json(space))
         return space
+
+    def rounds_begun(self) -> int:
+        """The number of the round that was begun last."""
+        last = self.store.last("round")
+        return 1 if last is None else int(last.payload["number"])
+
+    def next_round(self, study: Study, number: int) -> SearchSpace:
+        """The space of another round: what the writer proposes after the leaderboard, beside what there is."""
+        board, space = board_of(study, self.setting.metric.name), study.space
+        more = self.ask(
+            f"round {number}",
+            lambda: self.writer.more(self.task, space, board, number),
+            lambda: self.builtin.more(self.task, space, board, number),
+        )
+        offset = study.next_number
+        self.store.append("round", to_json(replace(more, offset=offset)) | {"number": number})
+        grown = space.grown(more, offset)
+        deep.expect(grown, self.box)
+        return grown
 
     def _plan(self) -> Plan:
         """The writer's plan, or the domain's own."""
@@ -301,9 +331,15 @@ class Workshop:
             screen=self.screening(verifier),
             limits=self.limits,
             fidelity=budgets,
+            ensemble=options.may_join,
+            overhead=self.overhead,
             trials=trials_of(self.store.events(*TRIALS)),
             stop=self.stop,
         )
+
+    def overhead(self) -> float:
+        """Seconds that handing over takes besides fitting: a fresh interpreter imports what the warm one did."""
+        return 1.0 + 0.9 * (getattr(self.box, "warm_seconds", None) or 3.0)
 
     def _record(self, trial: Trial) -> None:
         self.store.append("trial", asdict(trial))

@@ -16,24 +16,24 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from tests.conftest import KIND, command, sandbox_flag  # noqa: E402
-from tests.deep.models import write_images, write_texts  # noqa: E402
-from text_to_ml import pretrained  # noqa: E402
-from text_to_ml.assemble import Setting, assemble, header, runtime_sources, top_level_names  # noqa: E402
-from text_to_ml.domains.base import get_domain  # noqa: E402
-from text_to_ml.formatting import formatted  # noqa: E402
-from text_to_ml.program import Choice, Configuration, Module, SearchSpace, Stage  # noqa: E402
-from text_to_ml.run import Run  # noqa: E402
-from text_to_ml.sandbox import open_sandbox  # noqa: E402
-from text_to_ml.sandbox.base import Limits, Sandbox  # noqa: E402
-from text_to_ml.search.data import DataStore  # noqa: E402
-from text_to_ml.search.evaluation import Evaluator  # noqa: E402
-from text_to_ml.search.fidelity import Part  # noqa: E402
-from text_to_ml.start import metric_of, split_of  # noqa: E402
-from text_to_ml.task.describe import describe  # noqa: E402
-from text_to_ml.task.understand import understand  # noqa: E402
-from text_to_ml.verify import Verifier  # noqa: E402
-from text_to_ml.writers.catalogue import CatalogueWriter  # noqa: E402
+from tests.conftest import KIND, command, sandbox_flag
+from tests.deep.models import write_images, write_texts
+from text_to_ml import pretrained
+from text_to_ml.assemble import Setting, assemble, header, runtime_sources, top_level_names
+from text_to_ml.domains.base import get_domain
+from text_to_ml.formatting import formatted
+from text_to_ml.program import Choice, Configuration, Module, SearchSpace, Stage
+from text_to_ml.run import Run
+from text_to_ml.sandbox import open_sandbox
+from text_to_ml.sandbox.base import Limits, Sandbox
+from text_to_ml.search.data import DataStore
+from text_to_ml.search.evaluation import Evaluator
+from text_to_ml.search.fidelity import Part
+from text_to_ml.start import metric_of, split_of
+from text_to_ml.task.describe import describe
+from text_to_ml.task.understand import understand
+from text_to_ml.verify import Verifier
+from text_to_ml.writers.catalogue import CatalogueWriter
 
 WRITERS = {"text": write_texts, "vision": write_images}
 SMALL = {

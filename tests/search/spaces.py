@@ -14,7 +14,8 @@ from text_to_ml.program import Candidate, Choice, Configuration, Hyperparameter,
 from text_to_ml.search.evaluation import Evaluation
 from text_to_ml.search.fidelity import Fidelity, Part
 from text_to_ml.search.strategies import NAMES, Observation, Proposal, Settings, Strategy, get_strategy
-from text_to_ml.search.study import Budget, Study, Trial
+from text_to_ml.search.study import Study
+from text_to_ml.search.trial import Budget, Trial
 
 BUDGETS = (1 / 9, 0.4, 1.0)
 RATE = Hyperparameter("rate", "float", 0.01, 1e-4, 1.0, log=True)

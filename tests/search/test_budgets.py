@@ -9,8 +9,9 @@ import pytest
 
 from text_to_ml.program import Candidate, Module, Stage
 from text_to_ml.search.fidelity import Fidelity
+from text_to_ml.search.finalists import rescored
 from text_to_ml.search.strategies import Settings, get_strategy
-from text_to_ml.search.study import Budget
+from text_to_ml.search.trial import Budget
 
 from .spaces import BUDGETS, Evaluator, installed, keys, run, study
 
@@ -75,7 +76,7 @@ def test_only_full_trials_are_ranked_and_rescored() -> None:
     best = made.ranked()
     assert low and best and all(t.budget == 1.0 for t in best)
     assert min(t.score for t in low if t.score is not None) < best[-1].score  # type: ignore[operator]
-    assert all(t.budget == 1.0 and t.rescored for t in made.rescore(Budget()))
+    assert all(t.budget == 1.0 and t.rescored for t in rescored(made, Budget()))
 
 
 def test_a_race_is_run_among_full_trials_alone() -> None:

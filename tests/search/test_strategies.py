@@ -10,7 +10,8 @@ import pytest
 
 from text_to_ml.errors import OptionError
 from text_to_ml.program import Choice, Configuration, SearchSpace, Stage
-from text_to_ml.search.space import from_unit, holds, inside, sample, to_unit
+from text_to_ml.scale import from_unit, to_unit
+from text_to_ml.search.space import holds, inside, sample
 from text_to_ml.search.strategies import Observation, Settings, get_strategy
 
 from .spaces import BUDGETS, DEPTH, KIND, RATE, installed, play, space

@@ -6,8 +6,6 @@ fold, the training targets alone. Held-out targets never reach a process that ru
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +20,7 @@ from text_to_ml.runtime.workflow import Labelled, encode, join_parts, searchable
 from text_to_ml.sandbox.base import Job, Limits, Sandbox
 from text_to_ml.sandbox.left import read_frame
 from text_to_ml.search.fidelity import thinned
-from text_to_ml.syntax import parse
+from text_to_ml.syntax import load_key
 
 
 class LoadError(Exception):
@@ -49,27 +47,6 @@ class Loaded:
     data: Labelled
     own: np.ndarray
     test: np.ndarray
-
-
-def load_key(source: str) -> str:
-    """A digest of `load` and of everything at the top level that it reaches: equal keys load equal data."""
-    tree = parse(source)
-    owners: dict[str, ast.stmt] = {}
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            owners[node.name] = node
-        for part in ast.walk(node) if isinstance(node, ast.Assign | ast.AnnAssign) else ():
-            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-                owners[part.id] = node
-    reached: dict[str, str] = {}
-    waiting = ["load"]
-    while waiting:
-        name = waiting.pop()
-        if name in reached or name not in owners:
-            continue
-        reached[name] = ast.dump(owners[name])
-        waiting += [n.id for n in ast.walk(owners[name]) if isinstance(n, ast.Name)]
-    return hashlib.sha256(repr(sorted(reached.items())).encode()).hexdigest()[:16]
 
 
 class DataStore:
@@ -165,6 +142,11 @@ class DataStore:
                     for i, (a, b) in enumerate(pairs)
                 ]
             return self._folds[key]
+
+    def reference_folds(self, repeat: int = 0) -> list[Fold]:
+        """The folds of the first data that were loaded; targets are the same in all."""
+        assert self._reference is not None, "nothing was loaded yet"
+        return self.folds(self._reference, repeat)
 
     def test_fold(self, loaded: Loaded) -> Fold | None:
         """Training on all rows of the search, held out: the final test part; None where there is none."""

@@ -102,6 +102,7 @@ class Gate:
         self.screen = screen
         self.locked = locked
         self.stop = stop
+        self._open = False
         self._names = {c.name for c in self.networks}
         self._verdict: Future[Mapping[str, str]] = Future()
         if not self.networks:
@@ -109,8 +110,9 @@ class Gate:
 
     def open(self, deliver: Deliver, *, wait: bool) -> None:
         """Begin to screen, in a thread of its own; ``wait``: return when that is done."""
-        if self._verdict.done():
+        if self._verdict.done() or self._open:
             return
+        self._open = True
         thread = threading.Thread(target=self._run, args=(deliver,), daemon=True, name="text-to-ml-proxies")
         thread.start()
         while wait and thread.is_alive() and not self.stop.is_set():

@@ -8,13 +8,11 @@ guide the search alone: only trials at full budget are ranked, re-scored and han
 from __future__ import annotations
 
 import math
-import statistics
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -26,60 +24,15 @@ from text_to_ml.search.screening import Gate, Screen
 from text_to_ml.search.space import Place, searched
 from text_to_ml.search.strategies import Observation, Proposal, Strategy
 from text_to_ml.search.training import with_training
+from text_to_ml.search.trial import Budget, Trial, Watch
 
 FINALISTS = 5
+RERUN = 1.3
+"""Seconds that a program takes when it is run again, in seconds of its evaluation: a fit on all rows is added, the folds go one by one."""
+RESCORING, ENSEMBLE = 0.12, 0.15
+"""Shares of a time limit that re-scoring, and the re-run of an ensemble, may take."""
 WRITERS = ("baseline", "portfolio")
 """Origins of trials that are the writer's own choice: where one of their modules is dropped they are invalid; others are asked again."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One evaluated configuration. ``state``: finished, failed, invalid (a module could not be had), stopped early (its
-    first folds were hopeless), stopped (by the end of the search; not recorded). ``budget``: of a full evaluation; ``cost``: what
-    was spent, less than the budget where the trial went on from an earlier one."""
-
-    number: int
-    configuration: Configuration
-    origin: str
-    state: str
-    score: float | None = None
-    folds: tuple[float, ...] = ()
-    error: str = ""
-    seconds: float = 0.0
-    fit_seconds: float = 0.0
-    cost: float = 1.0
-    rescored: tuple[float, ...] = ()
-    budget: float = 1.0
-    training: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def full(self) -> bool:
-        """True for a score at full budget, which can be compared and handed over."""
-        return self.state == "finished" and self.budget >= 1.0
-
-    @property
-    def full_seconds(self) -> float:
-        """Seconds of the whole evaluation, that of an earlier trial included from which it went on."""
-        return self.seconds * self.budget / self.cost if 0 < self.cost < self.budget else self.seconds
-
-    @property
-    def mean_score(self) -> float | None:
-        """Mean over all fold scores, fresh ones included."""
-        values = (*self.folds, *self.rescored)
-        return statistics.fmean(values) if values else self.score
-
-
-@dataclass(frozen=True)
-class Budget:
-    """When to stop: ``deadline`` (time.monotonic, hand-over included) and the number of evaluations."""
-
-    deadline: float | None = None
-    evaluations: int | None = None
-    total: float = float("inf")
-
-    def left(self) -> float:
-        """Seconds until the deadline; infinite without one."""
-        return float("inf") if self.deadline is None else self.deadline - time.monotonic()
 
 
 @dataclass
@@ -94,6 +47,8 @@ class Study:
     race      stop a trial after two folds that are clearly worse than the best program's (then the trials that are run
               depend on timing; so only where a time limit makes them do so anyway)
     fidelity  what a budget means
+    ensemble  an ensemble may be handed over
+    overhead  seconds that handing over takes besides fitting
     record    called with every ended trial, in the thread that ran it
     """
 
@@ -111,12 +66,15 @@ class Study:
     screen: Screen | None = None
     limits: Limits = field(default_factory=Limits)
     fidelity: Fidelity = field(default_factory=Fidelity)
+    ensemble: bool = False
+    overhead: Callable[[], float] = lambda: 4.0
     trials: dict[int, Trial] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self._lock = threading.Condition()
-        self._next = 0
+        self.over = self.enough = threading.Event()
+        self._next = self.space.offset
         self._running: dict[int, Proposal] = {}
         self._modules: dict[tuple[Stage, str], Future[Module | None]] = {}
         self._pool = ThreadPoolExecutor(self.deliveries, thread_name_prefix="module")
@@ -126,22 +84,46 @@ class Study:
 
     # ------------------------------------------------------------------------------------------------ the loop
 
-    def run(self, budget: Budget) -> None:
-        """Search until the budget is spent or `stop` is set; running trials are cancelled at the deadline."""
-        timer = threading.Thread(target=self._watch, args=(budget,), daemon=True)
-        timer.start()
+    def run(self, budget: Budget, share: float = 1.0) -> None:
+        """Search until a share of the budget is spent or `stop` is set; running trials are cancelled at the deadline, but end where
+        only a share of it is spent."""
+
+        def late(part: float) -> bool:
+            if budget.deadline is None:
+                return False
+            reserve = self.reserve(budget.total)
+            return budget.left() <= reserve + (1.0 - part) * (budget.total - reserve)
+
+        if budget.evaluations is not None and share < 1.0:
+            budget = replace(budget, evaluations=max(1, round(budget.evaluations * share)))
         if self.prefetch:
             self._fetch()
-        self.gate.open(lambda c: self._wanted(c.stage, c.name).result(), wait=not self.race)
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="trial") as pool:
+        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="trial")
+        with (
+            pool,
+            Watch(self.stop, lambda: late(1.0)) as self.over,
+            Watch(self.over, lambda: late(share)) as self.enough,
+        ):
+            self.gate.stop = self.over
+            self.gate.open(lambda c: self._wanted(c.stage, c.name).result(), wait=not self.race)
             done = wait([pool.submit(self._work, budget) for _ in range(self.workers)]).done
-        self.stop.set()
         with self._lock:
             self._modules = {key: f for key, f in self._modules.items() if not f.cancel()}
-        timer.join()
         for future in done:
             future.result()
         self.gate.check()
+
+    def extend(self, space: SearchSpace) -> None:
+        """Go on in another round: a space that holds the present one, with a portfolio of its own (`SearchSpace.grown`)."""
+        with self._lock:
+            self.space = space
+            self._next = space.offset
+
+    @property
+    def next_number(self) -> int:
+        """The number of the first trial of another round."""
+        with self._lock:
+            return max([self._next, *(number + 1 for number in self.trials)])
 
     def close(self) -> None:
         """End the threads that deliver modules."""
@@ -158,14 +140,9 @@ class Study:
         for candidate in searched(space, Stage.MODELING):
             self._wanted(Stage.MODELING, candidate.name)
 
-    def _watch(self, budget: Budget) -> None:
-        while not self.stop.wait(0.1):
-            if budget.left() <= self.reserve(budget.total):
-                self.stop.set()
-
     def _work(self, budget: Budget) -> None:
         try:
-            while not self.stop.is_set():
+            while not self.enough.is_set():
                 asked = self._ask(budget)
                 if asked is None:
                     return
@@ -178,13 +155,13 @@ class Study:
                     self._lock.notify_all()
                 self.record(trial)
         except BaseException:
-            self.stop.set()
+            self.over.set()
             raise
 
     def _ask(self, budget: Budget) -> tuple[int, Proposal] | None:
         """The next trial to run; waits where it hangs on running ones; None at the end of the search."""
         with self._lock:
-            while not self.stop.is_set():
+            while not self.enough.is_set():
                 while self._next in self.trials:
                     self._next += 1
                 if budget.evaluations is not None and self._spent(self._next) >= budget.evaluations:
@@ -210,7 +187,7 @@ class Study:
         with self._lock:
             dropped, whole = self.dropped(), self.whole()
             if not all(searched(whole, stage, dropped) for stage in STAGES):
-                self.stop.set()  # every candidate of a stage was dropped: no program can be had
+                self.over.set()  # every candidate of a stage was dropped: no program can be had
                 return None
             proposal = self.strategy.ask(number, whole, self.history(without=number), dropped)
             if proposal is not None:
@@ -220,16 +197,16 @@ class Study:
     def _try(self, number: int, proposal: Proposal) -> Trial:
         started = time.perf_counter()
         modules = self.modules(proposal.configuration)
-        while modules is None and proposal.origin not in WRITERS and not self.stop.is_set():
+        while modules is None and proposal.origin not in WRITERS and not self.over.is_set():
             another = self._propose(number)
             if another is None:
-                self.stop.wait(0.1)
+                self.over.wait(0.1)
                 continue
             proposal = another
             modules = self.modules(proposal.configuration)
         base = Trial(number, proposal.configuration, proposal.origin, "invalid", cost=0.0, budget=proposal.budget)
         if modules is None:
-            if self.stop.is_set():
+            if self.over.is_set():
                 return replace(base, state="stopped")
             model = proposal.configuration.choices[Stage.MODELING].candidate
             why = self.gate.dropped().get(model, "a module of it was dropped")
@@ -241,21 +218,21 @@ class Study:
             name=str(number),
             part=self.fidelity.part(proposal.budget),
             start=self._start(proposal),
-            cancel=self.stop,
+            cancel=self.over,
             limits=self.limits,
             rival=best[0].folds if best else (),
         )
         early = result.status == EARLY
-        configuration = with_training(proposal.configuration, result.learnt)
-        if result.score is None and self.stop.is_set() and not early:
+        if result.score is None and self.over.is_set() and not early:
             return replace(base, state="stopped")
         state = EARLY if early else "finished" if result.score is not None else "failed"
         cost = self.fidelity.cost(proposal.budget, proposal.continued)
         if early:
             cost = max(0.0, cost - 1.0 + 2 / len(best[0].folds))
         return replace(
-            base, state=state, score=result.score, folds=result.folds, error=result.error, seconds=result.seconds,
-            fit_seconds=result.fit_seconds, cost=cost, configuration=configuration, training=result.training,
+            base, configuration=with_training(proposal.configuration, result.learnt), state=state, score=result.score,
+            folds=result.folds, error=result.error, seconds=result.seconds, fit_seconds=result.fit_seconds, cost=cost,
+            blocks=result.blocks, training=result.training,
         )  # fmt: skip
 
     def _start(self, proposal: Proposal) -> tuple[np.ndarray, ...]:
@@ -276,7 +253,7 @@ class Study:
         futures = {stage: self._wanted(stage, configuration.choices[stage].candidate) for stage in STAGES}
         found = {}
         for stage, future in futures.items():
-            while not future.done() and (patient or not self.stop.is_set()):
+            while not future.done() and (patient or not self.over.is_set()):
                 wait([future], timeout=0.2)
             module = future.result() if future.done() and not future.cancelled() else None
             if module is None:
@@ -352,40 +329,17 @@ class Study:
         return result
 
     def reserve(self, total: float) -> float:
-        """Seconds that re-scoring the finalists (at most 12 % of ``total``) and handing over will take."""
+        """Seconds that re-scoring the finalists (at most `RESCORING` of ``total``) and handing over will take."""
         best = self.ranked()[:FINALISTS]
         if not best:
-            return 5.0
+            return self.overhead() + 1.0
         seconds = [t.full_seconds for t in best]
         rescoring = sum(seconds) / self.workers + max(seconds) / 2
-        return 4.0 + min(rescoring, 0.12 * total) + 1.4 * seconds[0]
+        return min(rescoring, RESCORING * total) + self.hand_over_seconds(total)
 
-    # --------------------------------------------------------------------------------------------- the finalists
-
-    def rescore(self, budget: Budget, finalists: int = FINALISTS) -> list[Trial]:
-        """Score the best trials again on fresh folds, in parallel; best first by the mean of all fold scores.
-
-        A trial for which there is no time left keeps its own score.
-        """
-        best = self.ranked()[:finalists]
-        if not self.evaluator.has_fresh_folds:
-            return best
-
-        def again(trial: Trial) -> Trial:
-            if trial.rescored or budget.left() < 4.0 + 2.2 * trial.full_seconds:
-                return trial
-            modules = self.modules(trial.configuration, patient=True)
-            assert modules is not None
-            result = self.evaluator.evaluate(
-                modules, trial.configuration, name=f"again-{trial.number}", repeat=1, limits=self.limits
-            )
-            return replace(trial, rescored=result.folds)
-
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="finalist") as pool:
-            scored = list(pool.map(again, best))
-        return sorted(scored, key=lambda t: (self.loss(t.mean_score), t.number))
-
-
-def noise(folds: Sequence[float]) -> float | None:
-    """Standard error of the mean over folds; None for fewer than two."""
-    return statistics.stdev(folds) / len(folds) ** 0.5 if len(folds) > 1 else None
+    def hand_over_seconds(self, total: float) -> float:
+        """Seconds from the end of re-scoring to the end of the run: the re-run of the program, or of an ensemble."""
+        seconds = [t.full_seconds for t in self.ranked()[:FINALISTS]]
+        alone = RERUN * max(seconds[:2], default=0.0)
+        together = min(RERUN * sum(seconds), ENSEMBLE * total) if self.ensemble else 0.0
+        return self.overhead() + max(alone, together)

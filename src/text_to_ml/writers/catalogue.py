@@ -8,12 +8,14 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
+from text_to_ml.board import Board
 from text_to_ml.domains.base import get_domain
 from text_to_ml.formatting import formatted
 from text_to_ml.plan import Plan
 from text_to_ml.program import Candidate, Choice, Configuration, Module, SearchSpace
 from text_to_ml.values import Task
 from text_to_ml.writers.base import Attempt, Written
+from text_to_ml.writers.neighbours import neighbours
 
 NAME = "builtin"
 PREFIX = "builtin_"
@@ -54,6 +56,10 @@ class CatalogueWriter:
             Configuration({s: Choice(PREFIX + c.candidate, c.values) for s, c in p.choices.items()}) for p in baselines
         )
         return SearchSpace(candidates, portfolio)
+
+    def more(self, task: Task, space: SearchSpace, board: Board, number: int) -> SearchSpace:
+        """No new candidates, for all are in the space; combinations and neighbours of the best programs."""
+        return SearchSpace((), neighbours(space, board, number))
 
     def plan(self, task: Task) -> Plan:
         """The domain's own plan."""

@@ -88,9 +88,10 @@ def known(number: int, history: Sequence[Observation], settings: Settings) -> li
 
 def portfolio(number: int, space: SearchSpace) -> Proposal | None:
     """The writer's own choice for this number; None after the last one."""
-    if number >= len(space.portfolio):
+    place = number - space.offset
+    if not 0 <= place < len(space.portfolio):
         return None
-    configuration = space.portfolio[number]
+    configuration = space.portfolio[place]
     reserve = {c.name for c in space.stage(Stage.MODELING) if c.reserve}
     baseline = configuration.choices[Stage.MODELING].candidate in reserve
     return Proposal(configuration, origin="baseline" if baseline else "portfolio")

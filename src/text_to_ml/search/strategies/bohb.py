@@ -15,7 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Hyperparameter, SearchSpace, Stage, Value
-from text_to_ml.search.space import Place, from_unit, holds, searched, to_unit
+from text_to_ml.scale import from_unit, to_unit
+from text_to_ml.search.space import Place, holds, searched
 from text_to_ml.search.strategies import Observation, Settings
 from text_to_ml.search.strategies.brackets import Hyperband
 from text_to_ml.search.strategies.density import Density, halves, truncated

@@ -114,8 +114,9 @@ class Hyperband:
         first = portfolio(number, space)
         if first is not None:
             return first
-        if self._layout.first != len(space.portfolio):
-            self._layout = Layout(len(space.portfolio), self.settings.budgets, self.settings.lag)
+        begin = space.offset + len(space.portfolio)
+        if self._layout.first != begin:
+            self._layout = Layout(begin, self.settings.budgets, self.settings.lag)
         slot = self._layout.slot(number)
         seen = known(number, history, self.settings)
         if seen is None:
