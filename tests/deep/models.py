@@ -41,7 +41,7 @@ def write_tokenizer(folder: Path, kind: str) -> int:
     names = {"bert": ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"), "t5": ("<pad>", "<unk>", "<s>", "</s>", "<mask>")}[
         kind
     ]
-    vocabulary = {token: number for number, token in enumerate([*names, *WORDS, *LETTERS])}
+    vocabulary = {token: number for number, token in enumerate(dict.fromkeys([*names, *WORDS, *LETTERS]))}
     tokenizer = Tokenizer(WordPiece(vocabulary, unk_token=names[1]))
     tokenizer.normalizer = BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = BertPreTokenizer()

@@ -29,10 +29,11 @@ def build_model_gives_a_network(c: NetworkCase) -> None:
     """`build_model` returns a `torch.nn.Module` with weights that can be trained; the same seed gives the same weights."""
     import torch
 
-    weights = [p for p in c.network.parameters() if p.requires_grad]
+    first = c.build()
+    weights = [p for p in first.parameters() if p.requires_grad]
     assert weights, "the network has no parameter with requires_grad=True, so that there is nothing to train"
-    first, again = c.build().state_dict(), c.build().state_dict()
-    other = [k for k, v in first.items() if isinstance(v, torch.Tensor) and not torch.equal(v, again[k])]
+    again = c.build().state_dict()
+    other = [k for k, v in first.state_dict().items() if isinstance(v, torch.Tensor) and not torch.equal(v, again[k])]
     assert not other, f"built twice with the same seed, {other[:3]} differ; draw no random numbers but torch's"
 
 
@@ -46,7 +47,7 @@ def network_gives_raw_outputs(c: NetworkCase) -> None:
         X = rows_at(c.X_new, slice(0, rows))
         check_raw(c, c.outputs(X), rows, f"for {rows} rows")
     inputs = c.inputs(rows_at(c.X_new, slice(0, 2)))
-    check_raw(c, call(c.network.train(), inputs), 2, "for 2 rows in training mode")
+    check_raw(c, call(c.build().train(), inputs), 2, "for 2 rows in training mode")
 
 
 @rule(NETWORK, RULES, synthetic=True)
