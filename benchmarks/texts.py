@@ -8,9 +8,6 @@ stopped goes on where it stopped. A program never sees the outer part before it 
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +17,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.results import Results, arguments, run_and_predict
 
 import text_to_ml
 
@@ -126,24 +127,7 @@ def ours(
     head += "\ncategory: classification" if task.classification else ""
     body = "## Input data\nText.\n## Output data\nThe targets.\n## Files\ntrain.csv: one row per sample.\n"
     (work / "task.md").write_text(f"{head}\n---\n{body}")
-    command = [
-        sys.executable,
-        "-m",
-        "text_to_ml",
-        "run",
-        str(work),
-        "--out",
-        str(work / "run"),
-        "--time",
-        f"{seconds}s",
-    ]
-    done = subprocess.run([*command, "--seed", str(seed), "--json"], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr[-2000:])
-    note = json.loads(done.stdout.strip().splitlines()[-1])
-    program = [sys.executable, str(work / "run" / "program.py"), "predict", "--workspace", str(work)]
-    program += ["--input", str(work / "new.csv"), "--output", str(work / "out.csv"), "--model", str(work / "m.joblib")]
-    subprocess.run(program, check=True, capture_output=True)
+    note = run_and_predict(work, seconds, seed)
     frame = pd.read_csv(work / "out.csv")
     if task.k:
         return np.array([row.split() for row in frame[task.targets[0]]]), note
@@ -153,23 +137,14 @@ def ours(
 
 def main() -> None:
     """Run what is missing and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=120)
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--only", default="")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/cache/texts.jsonl"))
+    parser = arguments(__doc__ or "", 120, 1, "benchmarks/cache/texts.jsonl")
     options = parser.parse_args()
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    done = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    done = Results(options.out)
     tasks = [t for t in given(options.data) if not options.only or t.name in options.only.split(",")]
     for seed in range(options.seeds):
         for task in tasks:
             for who in ("constant", "linear", *(["retrieval"] if task.k else []), "ours"):
-                if any(
-                    (d["task"], d["seed"], d["who"], d["limit"]) == (task.name, seed, who, options.seconds)
-                    for d in done
-                ):
+                if done.has(task=task.name, seed=seed, who=who, limit=options.seconds):
                     continue
                 train, test = split(task, seed)
                 started, note = time.perf_counter(), {}
@@ -181,14 +156,9 @@ def main() -> None:
                 row = {
                     "task": task.name, "seed": seed, "who": who, "limit": options.seconds, "metric": task.metric,
                     "score": score(task, test, outputs), "rows": len(test), "seconds": round(time.perf_counter() - started, 1),
-                    "chosen": {k: v["candidate"] for k, v in note.get("best", {}).items()}, "trials": note.get("trials"),
-                    "validation": note.get("validation"),
                 }  # fmt: skip
-                done.append(row)
-                with options.out.open("a") as stream:
-                    stream.write(json.dumps(row) + "\n")
-                print(json.dumps(row), flush=True)
-    frame = pd.DataFrame([d for d in done if d["limit"] == options.seconds])
+                done.add(row, note)
+    frame = pd.DataFrame([d for d in done.rows if d["limit"] == options.seconds])
     print(frame.pivot_table(index=["task", "metric"], columns="who", values="score").round(4).to_string())
 
 

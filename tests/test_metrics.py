@@ -19,6 +19,7 @@ CODES = random.integers(0, K, N)
 BINARY = random.integers(0, 2, N)
 LABELS = random.integers(0, 2, (N, 3))
 VALUES = random.gamma(2.0, 2.0, N)
+TEXTS = random.choice([f"{a}{b}n" for a in "bdfgklmprst" for b in "aeiou"], (N, 7))
 
 
 def proba(targets: np.ndarray, k: int, strength: float) -> np.ndarray:
@@ -30,6 +31,10 @@ def example(metric: Metric, strength: float) -> tuple[np.ndarray, np.ndarray]:
     """Targets and predictions that are right to a degree (1: perfect)."""
     generator = np.random.default_rng(2)
     binary_only = not {Category.MULTICLASS, Category.MULTILABEL} & metric.categories
+    if metric.form is Form.TEXTS:
+        keep = generator.random(TEXTS.shape) < strength
+        said = np.where(keep, TEXTS, generator.permutation(TEXTS.ravel()).reshape(TEXTS.shape))
+        return np.array([" ".join(t) for t in TEXTS]), np.array([" ".join(t) for t in said])
     if metric.form is Form.VALUES:
         return VALUES, strength * VALUES + (1 - strength) * generator.permutation(VALUES)
     if Category.MULTILABEL in metric.categories and Category.BINARY not in metric.categories:

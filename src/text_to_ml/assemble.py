@@ -314,9 +314,7 @@ def task_fields(setting: Setting) -> dict[str, str]:
     """What every workflow of a run is told of the task, as Python."""
     task, split = setting.task, setting.split
     validation = next((t.key for t in task.tables if t.role == "validation"), None)
-    test = next(
-        (t.key for t in task.tables if t.role == "test" and set(task.targets) <= {c.name for c in t.columns}), None
-    )
+    test = task.labelled_test.key if task.labelled_test is not None else None
     files = {t.key: t.key for t in task.tables if t.role != "test" or t.key == test}
     return {
         "files": repr(files),
@@ -363,7 +361,12 @@ def optional(task: Task) -> dict[str, str]:
     """Arguments of the workflow that only some tasks need."""
     more = [t.key for t in task.tables if t.role == "more"]
     images = next((t.key for t in task.tables if t.role == "images"), None)
-    return ({"more_files": repr(more)} if more else {}) | ({"images_file": repr(images)} if images is not None else {})
+    found = {"more_files": repr(more)} if more else {}
+    if images is not None:
+        found["images_file"] = repr(images)
+    if task.beside and task.labels_table:
+        found |= {"labels_file": repr(task.labels_table.key), "beside": repr(task.beside)}
+    return found
 
 
 def banner(title: str) -> str:

@@ -146,8 +146,8 @@ def hand_over(desk: Desk, finalist: Trial) -> HandedOver | Refused:
         return assemble(modules, finalist.configuration, setting, title=title).source
 
     with ThreadPoolExecutor(1, thread_name_prefix="test") as pool:
-        testing = pool.submit(study.evaluator.tested, modules, finalist.configuration, outputs)
-        report = run_again(written(), desk)
+        testing = pool.submit(study.evaluator.tested, modules, finalist.configuration, outputs, limits=desk.limits)
+        report = run_again(written(), desk, finalist.seconds)
         test = testing.result()
     predictions = test.predictions if test is not None else None
     return finished(desk, finalist, None, finalist.score, report, test, predictions, written)
@@ -168,14 +168,16 @@ def hand_over_ensemble(desk: Desk, ensemble: Ensemble) -> HandedOver | Refused:
 
     def tested(number: int) -> Held | None:
         member = members[number]
-        return study.evaluator.tested(member.modules, member.configuration, outputs[number], name=f"-{number}")
+        return study.evaluator.tested(
+            member.modules, member.configuration, outputs[number], name=f"-{number}", limits=desk.limits
+        )
 
     def written(title: str = "") -> str:
         return assemble_ensemble(members, ensemble.blend, setting, title)
 
     with ThreadPoolExecutor(max(1, study.workers - 1), thread_name_prefix="test") as pool:
         testing = [pool.submit(tested, number) for number in range(len(members))]
-        report = run_again(written(), desk)
+        report = run_again(written(), desk, sum(t.seconds for t in ensemble.members))
         tests = [future.result() for future in testing]
     test = next((t for t in tests if t is None or t.error), tests[0])
     predictions = None
@@ -248,9 +250,10 @@ def finished(
     return replace(result, source=header(text) + formatted(text))
 
 
-def run_again(source: str, desk: Desk) -> dict[str, Any]:
-    """Run `program.py evaluate --json` in a fresh interpreter; its report, or {"error": ...}."""
+def run_again(source: str, desk: Desk, seconds: float) -> dict[str, Any]:
+    """Run `program.py evaluate --json` in a fresh interpreter; its report, or {"error": ...}. ``seconds``: what its trials took."""
     setting, folder = desk.setting, desk.folder
+    limits = replace(desk.limits, wall_seconds=max(desk.limits.wall_seconds, 10 * seconds))
     scratch = folder / "rerun"
     scratch.mkdir(parents=True, exist_ok=True)
     path = folder / "program.py"
@@ -259,7 +262,7 @@ def run_again(source: str, desk: Desk) -> dict[str, Any]:
     payload = {"program": str(path), "arguments": ["evaluate", "--json", "--workspace", str(workspace)]}
     readable = (path, *(t.path for t in setting.task.tables))
     entry = "text_to_ml.runtime.job:run_program"
-    result = desk.box.run(Job(entry, payload, scratch, readable, fresh=True, threads=setting.threads), desk.limits)
+    result = desk.box.run(Job(entry, payload, scratch, readable, fresh=True, threads=setting.threads), limits)
     if not result.passed:
         return {"error": f"{result.status}. {result.error}\n{result.traceback}".strip()}
     return dict(result.value)

@@ -178,10 +178,11 @@ class Run:
             rows.append(row)
         return pd.DataFrame(rows)
 
-    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def predict(self, new: pd.DataFrame | str | Path) -> pd.DataFrame:
         """Predict new rows with the exported program, in an interpreter of its own; trains it first where needed.
 
-        ``frame`` is laid out like the task's main table, targets may be absent. RuntimeError says why it failed.
+        ``new``: a frame laid out like the task's main table, targets may be absent; or the path of a file, or of a folder (of
+        images). RuntimeError says why it failed.
         """
         if self.program is None:
             raise StoreError(f"{self.folder}: no program was handed over yet. Continue with `text-to-ml resume`.")
@@ -190,10 +191,17 @@ class Run:
         reader = self.started["understood"]["reader"]
         with tempfile.TemporaryDirectory() as name:
             source, output = Path(name) / f"input{reader['suffix']}", Path(name) / "predictions.csv"
-            from text_to_ml.domains.shared.miniature import write_table
-            from text_to_ml.values import Reader
+            if isinstance(new, pd.DataFrame):
+                from text_to_ml.domains.shared.miniature import write_table
+                from text_to_ml.values import Reader
 
-            write_table(frame, source, Reader(reader["function"], reader["options"]))
+                if reader["function"] == "image_table":
+                    reader = reader["options"]
+                elif reader["function"].startswith("image_"):
+                    raise StoreError(f"{self.folder}: its samples are images; give the path of a folder of images.")
+                write_table(new, source, Reader(reader["function"], reader["options"]))
+            else:
+                source = Path(new).resolve()
             command = [sys.executable, str(self.program.resolve()), "predict", "--input", str(source)]
             command += ["--output", str(output), "--model", str((self.folder / "model.joblib").resolve())]
             command += ["--workspace", str(self.started["workspace"])]

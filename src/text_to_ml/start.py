@@ -254,10 +254,9 @@ def metric_of(task: Task) -> Metric:
 def split_of(task: Task, seed: int) -> Split:
     """5-fold for up to 5,000 labelled entities, else a hold-out; a final test part unless the task names a file for
     it."""
-    has_test = any(t.role == "test" and set(task.targets) <= {c.name for c in t.columns} for t in task.tables)
     return Split(
         folds=5 if task.rows <= SMALL else 1,
-        test_fraction=0.0 if has_test else 0.2,
+        test_fraction=0.0 if task.labelled_test is not None else 0.2,
         seed=seed,
         group=task.group,
         time=task.time,

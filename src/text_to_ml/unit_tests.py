@@ -123,20 +123,28 @@ def _write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
 
 
-def _miniature(facts: Mapping[str, Any], out: Path) -> dict[str, dict[str, str]]:
+def _miniature(facts: Mapping[str, Any], out: Path) -> dict[str, Any]:
     """Copy the miniature workspace; its paths relative to the folder of the tests."""
     places = {"files": "with_targets", "files_without_targets": "without_targets"}
-    moved: dict[str, dict[str, str]] = {}
-    for what, place in places.items():
-        moved[what] = {}
-        for key, path in facts.get(what, {}).items():
-            target = out / "miniature" / place / key
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if Path(path).is_dir():
-                shutil.copytree(path, target, dirs_exist_ok=True)
-            else:
-                shutil.copyfile(path, target)
-            moved[what][key] = target.relative_to(out).as_posix()
+    moved: dict[str, Any] = {what: _copied(facts.get(what, {}), out, place) for what, place in places.items()}
+    if "new_files" in facts:
+        moved["new_files"] = [
+            [_copied(files, out, f"new_{number}"), said] for number, (files, said) in enumerate(facts["new_files"], 1)
+        ]
+    return moved
+
+
+def _copied(files: Mapping[str, str], out: Path, place: str) -> dict[str, str]:
+    """Copy files and folders to a place of the miniature workspace; their paths relative to the folder of the tests."""
+    moved = {}
+    for key, path in files.items():
+        target = out / "miniature" / place / key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if Path(path).is_dir():
+            shutil.copytree(path, target, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(path, target)
+        moved[key] = target.relative_to(out).as_posix()
     return moved
 
 
@@ -190,6 +198,8 @@ class Collected:
         facts: dict[str, Any] = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
         for what in ("files", "files_without_targets"):
             facts[what] = {key: str(folder / path) for key, path in facts[what].items()}
+        for case in facts.get("new_files", ()):
+            case[0] = {key: str(folder / path) for key, path in case[0].items()}
         self.facts = facts
         self.cases_of = import_module(f"text_to_ml.domains.{facts['domain']}.verification").cases_of
         self.made = cache(self._made)

@@ -109,9 +109,10 @@ class Table:
     """A profiled table file.
 
     ``key``: its name relative to the workspace, with forward slashes (generated code says ``files[key]``).
-    ``role``: samples (the main table), labels (targets only, joined on the entity), validation, test, other; more (further
-    training samples, read like the main table), images (the folder of the images that a table names). A folder of images
-    that are labelled by their place or name is a table too.
+    ``role``: samples (the main table), labels (targets only, joined on the entity, or line by line where there is none), validation,
+    test, "validation labels" and "test labels" (their targets, line by line), other; more (further training samples, read like
+    the main table), images (the folder of the images that a table names). A folder of images that are labelled by their place or
+    name is a table too.
     """
 
     key: str
@@ -190,6 +191,20 @@ class Task:
     def labels_table(self) -> Table | None:
         """The table of targets where they are in a file of their own."""
         return next((t for t in self.tables if t.role == "labels"), None)
+
+    @property
+    def labelled_test(self) -> Table | None:
+        """The file of the final test part, where it comes with its targets."""
+        table = next((t for t in self.tables if t.role == "test"), None)
+        if table is None or any(t.role == "test labels" for t in self.tables):
+            return table
+        return table if set(self.targets) <= {c.name for c in table.columns} else None
+
+    @property
+    def beside(self) -> dict[str, str]:
+        """Key of the validation or test file → key of the file of its targets, where they lie apart line by line."""
+        keys = {t.role: t.key for t in self.tables}
+        return {keys[r]: keys[f"{r} labels"] for r in ("validation", "test") if f"{r} labels" in keys}
 
     @property
     def features(self) -> tuple[Column, ...]:

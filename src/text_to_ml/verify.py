@@ -27,6 +27,8 @@ from text_to_ml.static_rules import Code, findings
 
 MAX_FEEDBACK_LINES = 40
 LIMITS = Limits(wall_seconds=60.0, memory_mb=4096)
+DEEP = 4
+"""So many times the limits are given to what imports PyTorch and loads weights."""
 END_RULE = "tests_run_to_their_end"
 END_SENTENCE = "The module can be imported and its unit tests run to their end within the limits."
 
@@ -180,7 +182,10 @@ class Verifier:
         mark = None if self.passes is None or on_files else self.passes / fingerprint(payload)
         if mark is not None and mark.exists():
             return TestReport(True, synthetic=mark.read_text(encoding="utf-8"))
-        report = self._run(payload, f"{module.stage}-{module.candidate}-{module.digest[:8]}", self.limits)
+        limits = self.limits
+        if candidate.network or candidate.pretrained:
+            limits = replace(limits, wall_seconds=DEEP * limits.wall_seconds, memory_mb=max(8192, limits.memory_mb))
+        report = self._run(payload, f"{module.stage}-{module.candidate}-{module.digest[:8]}", limits)
         if mark is not None and report.passed:
             with contextlib.suppress(OSError):
                 mark.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from text_to_ml import deep
+from text_to_ml import deep, pretrained
 from text_to_ml.assemble import Setting
 from text_to_ml.domains.base import get_domain
 from text_to_ml.errors import LLMError, LLMRejected, LLMUnreachable, ReplayMiss
@@ -139,6 +139,7 @@ class Workshop:
             share=self.options.share,
             most=self.options.candidates,
             threads=self.setting.threads,
+            weights=pretrained.at_hand(str(self.task.domain)) if self.domain.networks else (),
         )
 
     def ask(self, what: str, question: Callable[[], T], instead: Callable[[], T]) -> T:
@@ -324,6 +325,7 @@ class Workshop:
             minimize=self.setting.metric.direction == "minimize",
             workers=self.options.workers,
             race=self.options.seconds is not None,
+            fresh_folds=self.setting.split.folds,
             deliveries=max(self.options.workers, 4 if self.asks(space) else 1),
             prefetch=self.asks(space),
             locked=locked,

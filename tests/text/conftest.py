@@ -14,6 +14,7 @@ from text_to_ml.sandbox import open_sandbox
 from text_to_ml.sandbox.base import Sandbox
 
 from ..conftest import KIND
+from .layouts import LAYOUTS, write_layout
 
 TOPICS = {
     "sport": ["match", "goal", "team", "coach", "league", "striker", "cup", "season", "referee", "penalty"],
@@ -120,6 +121,16 @@ def write_texts(folder: Path, kind: str) -> Path:
 def texts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     base = tmp_path_factory.mktemp("texts")
     return {kind: write_texts(base / kind, kind) for kind in KINDS}
+
+
+@pytest.fixture(scope="session")
+def layouts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same texts in other layouts."""
+    base = tmp_path_factory.mktemp("layouts")
+    random = np.random.default_rng(1)
+    labels = [str(random.choice(list(TOPICS))) for _ in range(150)]
+    lines = [sentence(random, TOPICS[k]).replace("<br />", "") for k in labels]
+    return {n: write_layout(base / n, n, lines, labels, [foreign(t) for t in lines]) for n in LAYOUTS}
 
 
 @pytest.fixture(scope="session")

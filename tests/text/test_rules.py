@@ -47,13 +47,13 @@ BROKEN_PREPARATION = {
     "statistics of the rows at hand": (
         "fillna(self.mean) * self.scale",
         "fillna(self.mean) * self.scale - price_mean(samples)",
-        "transform_of_a_text_does_not_depend_on_its_neighbours",
+        "transform_of_a_row_does_not_depend_on_its_neighbours",
     ),
     "texts sorted": (
         "return pd.DataFrame(texts, index=samples.index)",
         'texts["text__body"] = pd.Series(sorted(texts["text__body"]), index=samples.index)\n'
         "        return pd.DataFrame(texts, index=samples.index)",
-        "transform_of_a_text_does_not_depend_on_its_neighbours",
+        "transform_of_a_row_does_not_depend_on_its_neighbours",
     ),
     "training targets in a text": (
         "        return self\n\n    def transform(self, samples):\n",
@@ -76,12 +76,12 @@ BROKEN_PREPARATION = {
     "identifier used": (
         'samples["price"], errors="coerce").astype("float64")',
         'samples["doc_id"], errors="coerce").astype("float64")',
-        "transform_does_not_know_texts_by_their_names",
+        "transform_does_not_know_training_rows_by_name",
     ),
     "random": (
         "* self.scale",
         "* self.scale + np.random.default_rng().normal()",
-        "preparation_is_deterministic_and_needs_no_load_before_it",
+        "fit_is_deterministic_and_needs_no_load_before_it",
     ),
     "target left in samples": (
         'table.drop(columns=["section"], errors="ignore")',

@@ -37,6 +37,11 @@ class DomainFamily(Protocol):
     synthetic_required: ClassVar[tuple[str, ...]]
     """Top-level names that a program for synthetic data must define."""
 
+    @property
+    def networks(self) -> bool:
+        """True where models may be networks (`nn.Module`)."""
+        ...
+
     def contract(self) -> str:
         """The contract of generated code, as the prompt shows it."""
         ...

@@ -61,7 +61,7 @@ def find_metric(text: str) -> tuple[str, dict[str, Any]] | None:
     """The metric that is named first in a prose text (the longest name where several begin there), with its options."""
     from text_to_ml.metrics.registry import ALIASES, ENTRIES
 
-    plain = " " + re.sub(r"[^\w@.%]+", " ", text.casefold().replace("_", " ")) + " "
+    plain = " " + re.sub(r"[^\w@.%+]+", " ", text.casefold().replace("_", " ")) + " "
     at_k = re.search(r"\b(?:map|mean average precision|average precision)\s*@\s*(\d+)", plain)
     if at_k:
         return "map_at_k", {"k": int(at_k[1])}

@@ -51,7 +51,7 @@ def closing(run: Run) -> list[str]:
         f"  {program}",
         f"  python {program} predict \\",
         f"      --workspace {run.started['workspace']} \\",
-        "      --input NEW.csv --output predictions.csv",
+        f"      --input {'NEW_IMAGES' if run.started['understood']['domain'] == 'vision' else 'NEW.csv'} --output predictions.csv",
         f"  text-to-ml show {run.folder}",
     ]
     asked = run.llm()

@@ -96,7 +96,7 @@ def new_files(w: Workflow, source: Path, workspace: Path) -> list[dict[str, Path
     folder of them, one of them, or a table that names them, which lie beside it or in the workspace."""
     if source.is_dir():
         inside = {name: source / path for name, path in w.files.items() if (source / path).exists()}
-        if w.samples_file in inside:
+        if w.samples_file in inside or (inside and w.usable is None):
             return [inside]
         return [{w.images_file or w.samples_file: source}]
     if w.images_file is None:

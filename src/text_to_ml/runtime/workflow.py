@@ -23,9 +23,9 @@ class Workflow:
     """Everything a program consists of.
 
     values: hyperparameters per stage ("data_preparation", "modeling", "post_processing"); classes: the user's labels in
-    class order, or the target names; files: name → path relative to the workspace; more_files: further training files beside
-    samples_file; images_file: the folder of the images that samples_file names; usable: samples → a mask of those that can be
-    learnt from.
+    class order, or the target names; files: name → path relative to the workspace; beside: the validation or test file →
+    the file of its targets, given to `load` as ``labels_file``; more_files: further training files beside samples_file;
+    images_file: the folder of the images that samples_file names; usable: samples → a mask of those that can be learnt from.
     """
 
     load: Callable[..., Any]
@@ -45,6 +45,8 @@ class Workflow:
     ids: list[str] = field(default_factory=list)
     validation_file: str | None = None
     test_file: str | None = None
+    labels_file: str | None = None
+    beside: dict[str, str] = field(default_factory=dict)
     more_files: list[str] = field(default_factory=list)
     images_file: str | None = None
     usable: Callable[..., Any] | None = None
@@ -138,14 +140,15 @@ def loaded(w: Workflow, files: dict[str, Path]) -> tuple[pd.DataFrame, pd.DataFr
 def load_labelled(w: Workflow, workspace: Path) -> Labelled:
     """Load the training file, and the validation and test files where the task names them."""
     paths = {name: workspace / path for name, path in w.files.items()}
-    extra = {w.validation_file, w.test_file} - {None}
+    extra = {w.validation_file, w.test_file, *w.beside.values()} - {None}
     base = {name: path for name, path in paths.items() if name not in extra}
     frames, codes, parts = [], [], []
     for part, name in ((0, w.samples_file), (1, w.validation_file), (2, w.test_file)):
         if name is None:
             continue
-        beside = {k: path for k, path in base.items() if part == 0 or k not in w.more_files}
-        samples, targets = loaded(w, {**beside, w.samples_file: paths[name]})
+        others = {k: path for k, path in base.items() if part == 0 or k not in w.more_files}
+        apart = {w.labels_file: paths[w.beside[name]]} if w.labels_file and name in w.beside else {}
+        samples, targets = loaded(w, {**others, w.samples_file: paths[name], **apart})
         if targets is None:
             raise ValueError(f"{paths[name]}: has no target column {w.targets}, so it cannot be trained on or scored")
         frames.append(samples)

@@ -90,16 +90,19 @@ class DataStore:
     def _run(self, program: Path, key: str) -> Loaded:
         task = self.setting.task
         names = {t.role: t.key for t in task.tables}
-        base = {t.key: str(t.path) for t in task.tables if t.role not in ("validation", "test")}
+        apart = ("validation", "test", "validation labels", "test labels")
+        base = {t.key: str(t.path) for t in task.tables if t.role not in apart}
         more = {t.key for t in task.tables if t.role == "more"}
         frames, codes, parts = [], [], []
         for part, role in enumerate(("samples", "validation", "test")):
             table = next((t for t in task.tables if t.role == role), None)
-            if table is None or (role == "test" and not set(task.targets) <= {c.name for c in table.columns}):
+            if table is None or (role == "test" and task.labelled_test is None):
                 continue
             scratch = self.folder / f"load-{key}-{role}"
             scratch.mkdir(parents=True, exist_ok=True)
             files = {k: p for k, p in base.items() if part == 0 or k not in more} | {names["samples"]: str(table.path)}
+            if table.key in task.beside:
+                files[names["labels"]] = str(task.files[task.beside[table.key]])
             payload = {"program": str(program), "files": files}
             readable = (program, program.with_suffix(".marshal"), *(Path(p) for p in files.values()))
             result = self.sandbox.run(

@@ -250,9 +250,11 @@ class Evaluator:
         outputs_of_folds: Sequence[np.ndarray],
         *,
         name: str = "",
+        limits: Limits | None = None,
     ) -> Held | None:
         """Fit on all rows of the search and predict the final test part; None where the task has none."""
-        run = TrialJobs(self, modules, configuration, self.folder / "trials" / f"test{name}", None, self.limits)
+        folder = self.folder / "trials" / f"test{name}"
+        run = TrialJobs(self, modules, configuration, folder, None, limits or self.limits)
         nothing = np.empty(0)
         try:
             loaded = self.data.load(run.program, modules[Stage.PREPARATION].source)

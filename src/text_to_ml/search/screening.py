@@ -127,9 +127,12 @@ class Gate:
             self._verdict.set_result({})
         except BaseException as error:
             self._verdict.set_exception(error)
-            if not self.stop.is_set():
-                self.stop.set()
-                raise
+            self.stop.set()
+
+    def check(self) -> None:
+        """Raise what ended the screening, if anything did."""
+        if self._verdict.done():
+            self._verdict.result()
 
     def lets(self, name: str, *, patient: bool = False) -> bool:
         """False for a network that was dropped, or (unless ``patient``) where the search ends before that is known."""

@@ -28,7 +28,8 @@ from text_to_ml.search.trial import Budget, Trial, Watch
 
 FINALISTS = 5
 RERUN = 1.3
-"""Seconds that a program takes when it is run again, in seconds of its evaluation: a fit on all rows is added, the folds go one by one."""
+"""Seconds that a program takes when it is run again, in seconds of its evaluation: a fit on all rows is added, the folds go one by one.
+More where there is one fold, for the fit on all rows is as long as it."""
 RESCORING, ENSEMBLE = 0.12, 0.15
 """Shares of a time limit that re-scoring, and the re-run of an ensemble, may take."""
 WRITERS = ("baseline", "portfolio")
@@ -48,6 +49,7 @@ class Study:
               depend on timing; so only where a time limit makes them do so anyway)
     fidelity  what a budget means
     ensemble  an ensemble may be handed over
+    fresh_folds  folds that re-scoring takes
     overhead  seconds that handing over takes besides fitting
     record    called with every ended trial, in the thread that ran it
     """
@@ -67,6 +69,7 @@ class Study:
     limits: Limits = field(default_factory=Limits)
     fidelity: Fidelity = field(default_factory=Fidelity)
     ensemble: bool = False
+    fresh_folds: int = 1
     overhead: Callable[[], float] = lambda: 4.0
     trials: dict[int, Trial] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -112,6 +115,7 @@ class Study:
             self._modules = {key: f for key, f in self._modules.items() if not f.cancel()}
         for future in done:
             future.result()
+        self.gate.check()
 
     def extend(self, space: SearchSpace) -> None:
         """Go on in another round: a space that holds the present one, with a portfolio of its own (`SearchSpace.grown`)."""
@@ -333,13 +337,14 @@ class Study:
         best = self.ranked()[:FINALISTS]
         if not best:
             return self.overhead() + 1.0
-        seconds = [t.full_seconds for t in best]
+        seconds = [t.full_seconds * max(1.0, self.fresh_folds / max(1, len(t.folds))) for t in best]
         rescoring = sum(seconds) / self.workers + max(seconds) / 2
         return min(rescoring, RESCORING * total) + self.hand_over_seconds(total, best)
 
     def hand_over_seconds(self, total: float, best: Sequence[Trial] | None = None) -> float:
         """Seconds from the end of re-scoring to the end of the run: the re-run of the program, or of an ensemble."""
-        seconds = [t.full_seconds for t in (self.ranked()[:FINALISTS] if best is None else best)]
-        alone = RERUN * max(seconds[:2], default=0.0)
-        together = min(RERUN * sum(seconds), ENSEMBLE * total) if self.ensemble else 0.0
+        best = self.ranked()[:FINALISTS] if best is None else best
+        seconds = [t.full_seconds * max(RERUN, 1.0 + 1.5 / max(1, len(t.folds))) for t in best]
+        alone = max(seconds[:2], default=0.0)
+        together = min(sum(seconds), ENSEMBLE * total) if self.ensemble else 0.0
         return self.overhead() + max(alone, together)

@@ -51,7 +51,7 @@ def explain(task: Task) -> list[str]:
     facts += [("note", note) for note in task.notes]
     lines = []
     for name, text in facts:
-        lines += textwrap.wrap(f"{name:<11}{text}", WIDTH, subsequent_indent=" " * 11, break_long_words=True)
+        lines += textwrap.wrap(f"{name:<10} {text}", WIDTH, subsequent_indent=" " * 11, break_long_words=True)
     return lines
 
 
@@ -101,8 +101,8 @@ def split_summary(task: Task) -> str:
     if "validation" in kinds:
         validation = f"the file {kinds['validation'].key}"
     test = "20 % of the rows, never seen by the search"
-    if "test" in kinds and set(task.targets) <= {c.name for c in kinds["test"].columns}:
-        test = f"the file {kinds['test'].key}, never seen by the search"
+    if task.labelled_test is not None:
+        test = f"the file {task.labelled_test.key}, never seen by the search"
     return f"{task.rows} labelled; validation by {validation}; final test on {test}"
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from text_to_ml.errors import AmbiguousTaskError, DataError, did_you_mean
+from text_to_ml.task.documents import LABEL, document_folders, document_reader, names_column
 from text_to_ml.task.profile import profile_table
-from text_to_ml.task.reading import duplicate_names, find_reader, is_table, read_table
+from text_to_ml.task.reading import LABELS, ONE_COLUMN, duplicate_names, find_reader, is_table, read_table
 from text_to_ml.values import Description, Pictures, Reader, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FILE_NAME = re.compile(
-    r"[\w][\w./ -]*?\.(?:csv|tsv|txt|dat|data|parquet|pq|xlsx|xls|jsonl|ndjson|json)(?:\.(?:gz|zip|bz2|xz))?\b"
+    r"[\w][\w./ -]*?\.(?:csv|tsv|txt|text|src|tgt|source|target|dat|data|parquet|pq|xlsx|xls|jsonl|ndjson|json)(?:\.(?:gz|zip|bz2|xz))?\b"
 )
 
 
@@ -48,12 +50,17 @@ class Read:
     frame: pd.DataFrame
 
 
-def named_files(description: Description, workspace: Path) -> list[str]:
-    """Keys of the table files that the description names and the workspace holds; DataError for one that is not there."""
+def named_files(description: Description, workspace: Path, folders: Iterable[str] = ()) -> list[str]:
+    """Keys of the table files that the description names and the workspace holds; DataError for one that is not there.
+
+    ``folders``: folders of documents, whose files are no tables.
+    """
+    inside = tuple(f"{f}/" for f in folders)
     text = "\n".join(
         t for t in (description.files, description.input_data, str(description.options.get("files", ""))) if t
     )
-    here = sorted(p.relative_to(workspace).as_posix() for p in workspace.rglob("*") if p.is_file() and is_table(p))
+    every = sorted(p.relative_to(workspace).as_posix() for p in workspace.rglob("*") if p.is_file() and is_table(p))
+    here = [k for k in every if not (k.endswith(".txt") and k.startswith(inside))]
     named: list[str] = []
     lost: list[str] = []
     for match in FILE_NAME.findall(text):
@@ -62,7 +69,7 @@ def named_files(description: Description, workspace: Path) -> list[str]:
         found = [k for k in here if k in (name, tail) or k.endswith(("/" + name, "/" + tail))]
         if found and found[0] not in named:
             named.append(found[0])
-        elif not found:
+        elif not found and not any(k.endswith(tail) for k in every):
             lost.append(tail)
     if lost:
         holds = f" It holds {', '.join(here[:8])}." if here else " It holds no table."
@@ -71,17 +78,18 @@ def named_files(description: Description, workspace: Path) -> list[str]:
             " Put it there, or mend the Files section."
         )
     chosen = named or [k for k in here if "/" not in k or len(here) == 1]
-    if not chosen:
+    if not chosen and not folders:
         raise DataError(
             f"{workspace}: holds no table (CSV, TSV, Parquet, Excel, JSON lines). Put the task's files there."
         )
     return chosen
 
 
-def find_files(description: Description, workspace: Path) -> Found:
-    """Read the task's tables and give each its role."""
-    keys = named_files(description, workspace)
-    reads = []
+def find_files(description: Description, workspace: Path, texts: bool = False) -> Found:
+    """Read the task's tables and give each its role; ``texts``: documents may be files of their own."""
+    folders = document_folders(workspace) if texts else {}
+    keys = named_files(description, workspace, folders)
+    reads = [read_folder(workspace, key, classes, description) for key, classes in folders.items()]
     for key in keys:
         path = workspace / key
         reader = find_reader(path, description.options)
@@ -91,6 +99,7 @@ def find_files(description: Description, workspace: Path) -> Found:
                 f"{key}: the column name {doubled[0]!r} stands more than once in its header. Rename one of them."
             )
         reads.append(Read(key, path.resolve(), reader, read_table(path, reader)))
+    keys = [r.key for r in reads]
     roles = {role: str(description.options[role]) for role in ("validation", "test") if role in description.options}
     for role, key in roles.items():
         if key not in keys:
@@ -104,21 +113,82 @@ def find_files(description: Description, workspace: Path) -> Found:
     rest = [r for r in reads if r is not validation and r is not test and "sample_submission" not in r.key.casefold()]
     if not rest:
         raise DataError(f"{', '.join(keys)}: no file is left to train on. Name the training file in the Files section.")
-    main, labels, entity, others = _main(description, rest)
+    main, labels, entity, others = documents_and_names(rest) or side_by_side(rest) or _main(description, rest)
     notes = []
     tables = [_table(main, "samples")]
     if labels is not None:
         tables.append(_table(labels, "labels"))
-        notes.append(f"targets are in {labels.key}, joined to {main.key} by {entity}.")
-    if entity is not None:
+        by = "line by line" if entity is None else f"by {entity}"
+        notes.append(f"targets are in {labels.key}, joined to {main.key} {by}.")
+    if entity is not None and main.frame[entity].duplicated().any():
         entities = main.frame[entity].nunique()
         notes.append(f"{main.key} holds several rows for one {entity}: {len(main.frame)} rows, {entities} entities.")
     for extra, role in ((validation, "validation"), (test, "test")):
-        if extra is not None:
+        if extra is None:
+            continue
+        beside = beside_of(extra, main, labels, reads) if labels is not None and entity is None else None
+        if role == "test" or labels is None or beside is not None:
             tables.append(_table(extra, role))
-    tables += [_table(o, "other") for o in others]
+        else:
+            notes.append(f"{extra.key} is not used: its targets were not found in a file beside it.")
+        if beside is not None:
+            tables.append(_table(beside, f"{role} labels"))
+    taken = {t.key for t in tables}
+    tables += [_table(o, "other") for o in others if o.key not in taken]
     columns = tuple(map(str, test.frame.columns)) if test is not None else None
     return Found(tuple(tables), main.frame, None if labels is None else labels.frame, entity, columns, tuple(notes))
+
+
+def read_folder(workspace: Path, key: str, classes: Sequence[str], description: Description) -> Read:
+    """A folder of documents."""
+    path = (workspace / key).resolve()
+    reader = document_reader(path, classes, description.options.get("encoding"))
+    return Read(key, path, reader, read_table(path, reader))
+
+
+def documents_and_names(reads: list[Read]) -> tuple[Read, Read, str, list[Read]] | None:
+    """A folder of documents, the table that names them and holds their targets, the column that names them, and what is left."""
+    for docs in reads:
+        if docs.reader.function != "read_documents" or LABEL in docs.frame.columns:
+            continue
+        for labels in reads:
+            named = None if labels is docs else names_column(labels.frame, docs.frame)
+            if named is not None and labels.frame.shape[1] > 1:
+                options = {**docs.reader.options, "name": named[0], **({"stem": True} if named[1] else {})}
+                reader = Reader(docs.reader.function, options)
+                main = Read(docs.key, docs.path, reader, read_table(docs.path, reader))
+                return main, labels, named[0], [r for r in reads if r is not docs and r is not labels]
+    return None
+
+
+def side_by_side(reads: list[Read]) -> tuple[Read, Read, None, list[Read]] | None:
+    """Two files of lines, as many in each: the texts, and their labels or target texts; what is left."""
+    lines = [r for r in reads if r.reader.options.get("sep") == ONE_COLUMN]
+    training = [r for r in lines if re.search(r"train", r.key, re.I)]
+    if len(training) == 2:
+        lines = training
+    if len(lines) != 2 or len(lines[0].frame) != len(lines[1].frame):
+        return None
+    second = [r for r in lines if LABEL in r.frame.columns or re.search(LABELS, Path(r.key).name, re.I)]
+    labels = second[0] if len(second) == 1 else lines[1]
+    main = next(r for r in lines if r is not labels)
+    if list(labels.frame.columns) == list(main.frame.columns):
+        options = {**labels.reader.options, "names": ["target"]}
+        labels = Read(
+            labels.key, labels.path, Reader(labels.reader.function, options), labels.frame.set_axis(["target"], axis=1)
+        )
+    return main, labels, None, [r for r in reads if r.key not in (main.key, labels.key)]
+
+
+def beside_of(read: Read, main: Read, labels: Read, reads: list[Read]) -> Read | None:
+    """The file of targets beside a validation or test file of lines, of the same length: its name differs from the name of the
+    training targets as the names of the sources do (train.src, train.tgt; test.src, test.tgt)."""
+    same = 0
+    while same < min(len(main.key), len(read.key)) and main.key[-1 - same] == read.key[-1 - same]:
+        same += 1
+    wanted = labels.key.replace(main.key[: len(main.key) - same], read.key[: len(read.key) - same])
+    found = [r for r in reads if r.key == wanted and r is not read and len(r.frame) == len(read.frame)]
+    return Read(found[0].key, found[0].path, labels.reader, found[0].frame) if found else None
 
 
 def _table(read: Read, role: str) -> Table:
@@ -129,6 +199,8 @@ def _by_role(reads: list[Read], roles: dict[str, str], role: str, pattern: str) 
     if role in roles:
         return next(r for r in reads if r.key == roles[role])
     found = [r for r in reads if re.search(pattern, Path(r.key).name.split(".")[0].casefold().replace("_", " "))]
+    if len(found) == 2 and all(r.reader.options.get("sep") == ONE_COLUMN for r in found):
+        found = [r for r in found if LABEL not in r.frame.columns and not re.search(LABELS, Path(r.key).name, re.I)]
     return found[0] if len(found) == 1 and len(reads) > 1 else None
 
 

@@ -151,6 +151,7 @@ def folder_of(description: Description, workspace: Path) -> Path | None:
 def find_pickles(description: Description, workspace: Path) -> Found | None:
     """Pickles that hold images: training ones (the first is the main one), validation, test; None where there are none."""
     parts: dict[str, list[Part]] = {"samples": [], "validation": [], "test": []}
+    named = {path: role for role, path in named_parts(description, workspace).items()}
     for path in sorted(p for p in workspace.rglob("*") if p.is_file() and not p.name.startswith(".")):
         if not looks_like_pickle(path):
             continue
@@ -159,7 +160,8 @@ def find_pickles(description: Description, workspace: Path) -> Found | None:
             continue
         reader = Reader("image_pickle", {"images": batch.key, "order": batch.order})
         frame = read_images(path, reader)
-        role = next((r for r in ("validation", "test") if re.search(rf"(^|[_-]){PARTS[r]}($|[_.-])", path.name, re.I)), "samples")  # fmt: skip
+        usual = (r for r in ("validation", "test") if re.search(rf"(^|[_-]){PARTS[r]}($|[_.-])", path.name, re.I))
+        role = named.get(path) or next(usual, "samples")
         table = profile_table(frame, path.relative_to(workspace).as_posix(), path.resolve(), role, reader)
         parts[role].append(Part(table, frame, pictures_of([batch])))
     if not parts["samples"]:
@@ -216,7 +218,7 @@ def find_folders(description: Description, workspace: Path) -> Found:
         raise DataError(
             f"{top}: holds no images (PNG, JPEG, TIFF, BMP, GIF, WebP) and no pickle of images. Put them there."
         )
-    roots = parts_of(paths, top)
+    roots = {**parts_of(paths, top), **named_parts(description, workspace)}
     reader = reader_of(description, roots["samples"])
     parts = {role: look(root, workspace, role, reader) for role, root in roots.items()}
     main = parts["samples"]
@@ -247,6 +249,19 @@ def parts_of(paths: Sequence[Path], top: Path) -> dict[str, Path]:
         if len(below) != 1 or common in below:
             return {"samples": common}
         common = below.pop()
+
+
+def named_parts(description: Description, workspace: Path) -> dict[str, Path]:
+    """The folders, or files, that the front matter names for validation and test."""
+    found = {}
+    for role in ("validation", "test"):
+        if role in description.options:
+            path = workspace / str(description.options[role])
+            if not path.exists():
+                near = [p.name for p in workspace.iterdir()]
+                raise DataError(f"{role}: {path.name!r} is not in {workspace}.{did_you_mean(path.name, near)}")
+            found[role] = path
+    return found
 
 
 def reader_of(description: Description, folder: Path) -> Reader:

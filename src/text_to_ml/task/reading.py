@@ -15,21 +15,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from text_to_ml.errors import DataError
+from text_to_ml.task.documents import read_documents
 from text_to_ml.values import Reader
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".data", ".parquet", ".pq", ".xlsx", ".xls", ".json", ".jsonl", ".ndjson")
+SUFFIXES = (
+    ".csv", ".tsv", ".txt", ".dat", ".data", ".parquet", ".pq", ".xlsx", ".xls", ".json", ".jsonl", ".ndjson", ".text", ".src", ".tgt",
+    ".source", ".target",
+)  # fmt: skip
 MISSING = ("?", "-", "--", ".", "missing", "unknown?")
 SAMPLE_BYTES = 1 << 20
+PACKED = (".gz", ".zip", ".bz2", ".xz")
+PLAIN = (".txt", ".text", ".src", ".tgt", ".source", ".target")
+"""Endings of files that may hold one document a line."""
+LABELS = r"label|class|answer|target|tgt|truth|summar|translat"
+"""Names of files that hold targets."""
+ONE_COLUMN = "\x1f"
+"""A separator that no text holds."""
 SEPARATORS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|", "space": r"\s+", "\\t": "\t"}
 
 
 def is_table(path: Path) -> bool:
     """True for a file name that a table may have (compression left out of account)."""
     name = path.name.lower()
-    for packed in (".gz", ".zip", ".bz2", ".xz"):
+    for packed in PACKED:
         name = name.removesuffix(packed)
     return name.endswith(SUFFIXES)
 
@@ -49,7 +60,8 @@ def find_reader(path: Path, options: Mapping[str, Any] | None = None) -> Reader:
     if re.search(r"\.(json|jsonl|ndjson)(\.|$)", name):
         head = sample(path)[:1]
         return Reader("read_json", {} if head == b"[" else {"lines": True})
-    return csv_reader(path, sample(path), given)
+    data = sample(path)
+    return lines_reader(path, data, given) or csv_reader(path, data, given)
 
 
 def sample(path: Path) -> bytes:
@@ -102,6 +114,58 @@ def find_encoding(path: Path, data: bytes, given: str | None) -> str:
     except UnicodeDecodeError:
         return "latin-1"
     return "cp1252"
+
+
+def lines_reader(path: Path, data: bytes, given: Mapping[str, Any]) -> Reader | None:
+    """How a file with one document a line is read, alone or beside a label and a tab; None for a table.
+
+    It is one where its name ends as plain texts do, the task names no separator, and no separator gives columns.
+    """
+    name = path.name.lower().removesuffix(path.suffix.lower() if path.suffix.lower() in PACKED else "")
+    if not name.endswith(PLAIN) or given.get("separator") or given.get("header"):
+        return None
+    encoding = find_encoding(path, data, given.get("encoding"))
+    lines = [line for line in data.decode(encoding, errors="ignore").splitlines() if line.strip()][:400]
+    if not lines or columns_of(lines):
+        return None
+    options: dict[str, Any] = {} if encoding == "utf-8" else {"encoding": encoding}
+    tabs = [line.count("\t") for line in lines]
+    plain = {
+        "skip_blank_lines": False,
+        "header": None,
+        "quoting": csv.QUOTE_NONE,
+        "keep_default_na": False,
+        "na_values": [""],
+        "dtype": "str",
+    }
+    if min(tabs) == max(tabs) == 1:
+        words = [sum(len(line.split("\t")[i].split()) for line in lines) for i in (0, 1)]
+        names = ["label", "text"] if words[0] <= words[1] else ["text", "label"]
+        return Reader("read_csv", {"sep": "\t", "names": names, **plain, **options})
+    if max(tabs) > 0 and min(tabs) == max(tabs):
+        return None
+    names = ["label" if len(set(lines)) <= 0.5 * len(lines) else "text"]
+    return Reader("read_csv", {"sep": ONE_COLUMN, "names": names, **plain, **options})
+
+
+def before_text(reader: Reader) -> bool:
+    """True where a line is a class, a tab and a text; new data then holds the texts alone."""
+    return reader.options.get("names") == ["label", "text"] and reader.options.get("quoting") == csv.QUOTE_NONE
+
+
+def columns_of(lines: list[str]) -> bool:
+    """True where a separator other than the tab gives the same number of fields, 2 or more, on nearly all lines; blanks do only
+    where one of the fields is a number on every line."""
+    text = "\n".join(lines)
+    for separator in (",", ";", "|"):
+        widths = [len(row) for row in head_rows(text, separator, whole=True)]
+        common = max(set(widths), key=widths.count) if widths else 1
+        if common > 1 and widths.count(common) >= 0.95 * len(widths) and len(lines) > 1:
+            return True
+    cells = [line.split() for line in lines]
+    if len({len(row) for row in cells}) == 1 and len(cells) > 1 and len(cells[0]) > 1:
+        return any(all(number_like(row[i]) for row in cells[1:]) for i in range(len(cells[0])))
+    return False
 
 
 def csv_reader(path: Path, data: bytes, given: Mapping[str, Any]) -> Reader:
@@ -208,7 +272,8 @@ def read_table(path: Path, reader: Reader, rows: int | None = None) -> pd.DataFr
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)
-            frame: pd.DataFrame = getattr(pd, reader.function)(path, **options)
+            call = read_documents if reader.function == "read_documents" else getattr(pd, reader.function)
+            frame: pd.DataFrame = call(path, **options)
     except Exception as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise DataError(f"{path}: cannot be read as a table by pandas.{reader.function} ({reason}).") from error

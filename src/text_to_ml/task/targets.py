@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from text_to_ml.errors import AmbiguousTaskError, TaskError, did_you_mean
+from text_to_ml.task.documents import LABEL
 from text_to_ml.task.files import Found
 from text_to_ml.values import Description
 
@@ -32,7 +33,7 @@ def find_targets(description: Description, found: Found) -> tuple[str, ...]:
         mentioned = in_text(description.output_data, outside)
         return tuple(mentioned or outside)
     finders = (
-        said_target, by_position, in_output, several_columns, lacking_in_test, in_other_text, usual_name, beside_texts,
+        class_of_documents, said_target, by_position, in_output, several_columns, lacking_in_test, in_other_text, usual_name, beside_texts,
         words_in_output,
     )  # fmt: skip
     for finder in finders:
@@ -44,6 +45,13 @@ def find_targets(description: Description, found: Found) -> tuple[str, ...]:
         f"which column of {source.key} is to be predicted? It has {shown}. Add a line 'target: {names[-1]}' (or another) "
         "between two lines '---' at the top of the task."
     )
+
+
+def class_of_documents(description: Description, found: Found, names: list[str]) -> tuple[str, ...]:
+    """The class of documents that came without a header: before a tab, or as the folder's name."""
+    reader = found.tables[0].reader
+    ours = reader.function == "read_documents" or LABEL in reader.options.get("names", ())
+    return (LABEL,) if ours and LABEL in names else ()
 
 
 def in_text(text: str, names: list[str]) -> list[str]:

@@ -31,7 +31,10 @@ MAX_IDENTITIES = 5000
 def understand(description: Description, workspace: Path) -> Task:
     """The task as it is understood; raises DataError, TaskError or AmbiguousTaskError with the cure."""
     domain = domain_of(description, workspace)
-    found = find_images(description, workspace) if domain is Domain.VISION else find_files(description, workspace)
+    if domain is Domain.VISION:
+        found = find_images(description, workspace)
+    else:
+        found = find_files(description, workspace, domain is Domain.TEXT)
     notes = list(found.notes)
     targets = find_targets(description, found)
     frame = found.labels if found.labels is not None else found.samples
@@ -122,14 +125,14 @@ def category_of(description: Description, targets: pd.DataFrame) -> Category:
         if chosen is Category.MULTICLASS and targets.iloc[:, 0].nunique() == 2:
             return Category.BINARY
         return Category.MULTIOUTPUT_REGRESSION if chosen is Category.REGRESSION and targets.shape[1] > 1 else chosen
+    if is_sequence(description, targets.iloc[:, 0]):
+        return Category.SEQUENCE
     if targets.shape[1] > 1:
         binary = all(set(map(str, targets[c].unique())) <= {"0", "1", "0.0", "1.0", "True", "False"} for c in targets)
         return Category.MULTILABEL if binary else Category.MULTIOUTPUT_REGRESSION
     column = targets.iloc[:, 0]
     distinct = column.nunique()
     text = f"{description.output_data} {description.objective} {description.metric}".casefold()
-    if is_sequence(description, column):
-        return Category.SEQUENCE
     if column.dtype.kind not in "iufb" or column.dtype.kind == "b":
         return Category.BINARY if distinct == 2 else Category.MULTICLASS
     named = find_metric(description.metric)
@@ -273,6 +276,10 @@ def ids_of(description: Description, found: Found, targets: tuple[str, ...]) -> 
         for c in found.tables[0].columns
         if (c.kind == "identifier" or c.name in images) and c.name not in targets
     ]
+    if found.tables[0].reader.function == "read_documents":
+        kinds = [str(found.tables[0].reader.options.get("name", "file"))]
+    if set(kinds) == {c.name for c in found.tables[0].columns} - {*targets} and not images:
+        return ()  # a text of one word can look like an identifier
     return tuple(n for n in kinds if n != found.entity)
 
 

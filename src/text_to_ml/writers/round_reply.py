@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from text_to_ml.board import Board
@@ -10,14 +10,14 @@ from text_to_ml.program import STAGES, Candidate, Choice, Configuration, SearchS
 from text_to_ml.writers import space_reply
 from text_to_ml.writers.neighbours import neighbours
 
-SCHEMA: Mapping[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": [*map(str, STAGES)],
-    "properties": {str(stage): space_reply.CANDIDATES for stage in STAGES},
-}
 KNOWN = 4
 """Configurations of known candidates that are tried beside each round's new ones."""
+
+
+def schema(networks: bool) -> Mapping[str, Any]:
+    """The JSON schema of a reply; ``networks``: whether models may be networks."""
+    stages = space_reply.stages_of(networks)
+    return {"type": "object", "additionalProperties": False, "required": [*stages], "properties": stages}
 
 
 def view(board: Board, space: SearchSpace) -> dict[str, Any]:
@@ -58,8 +58,8 @@ def shown(choice: Choice) -> str:
     return f"{choice.candidate} ({values})" if values else choice.candidate
 
 
-def faults(data: Mapping[str, Any], space: SearchSpace, most: int) -> list[str]:
-    """What is wrong with a reply, one sentence each; empty where it can be used."""
+def faults(data: Mapping[str, Any], space: SearchSpace, most: int, weights: Sequence[str] = ()) -> list[str]:
+    """What is wrong with a reply, one sentence each; empty where it can be used. ``weights``: pretrained models at hand."""
     found = []
     entries = [(stage, entry) for stage in STAGES for entry in data.get(str(stage)) or []]
     if not entries:
@@ -69,7 +69,7 @@ def faults(data: Mapping[str, Any], space: SearchSpace, most: int) -> list[str]:
     names = [(stage, str(entry.get("name")) if isinstance(entry, dict) else "") for stage, entry in entries]
     known = {(c.stage, c.name) for c in space.candidates}
     for stage, entry in entries:
-        found += space_reply.candidate_faults(stage, entry)
+        found += space_reply.candidate_faults(stage, entry, weights)
     found += [f"{s}: the name {n!r} is taken; use another." for s, n in sorted(set(names) & known)]
     found += [
         f"{s}: the name {n!r} stands more than once." for s, n in sorted({p for p in names if names.count(p) > 1})

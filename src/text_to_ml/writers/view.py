@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from text_to_ml.metrics import get_metric
-from text_to_ml.task.reading import read_table
+from text_to_ml.task.reading import before_text, read_table
 from text_to_ml.values import Column, Domain, Table, Task
 
 SHARES = ("names", "summary", "rows")
@@ -26,15 +26,21 @@ TEXT_WORDS = 3
 """Categories of so many words are texts where the task is about texts."""
 SHOWN_KINDS = ("number", "integer", "boolean", "category", "constant")
 PACKAGES = (
-    "numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "catboost", "statsmodels", "category-encoders", "torch",
-    "lightning", "transformers", "timm",
+    "numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "catboost", "statsmodels", "category-encoders", "pillow",
+    "scikit-image", "opencv-python-headless",
 )  # fmt: skip
+DEEP_PACKAGES = ("torch", "lightning", "transformers", "timm")
+"""Shown where models may be networks."""
 ROLES = {
     "samples": "the main table",
     "labels": "the targets, one row per sample",
     "validation": "more samples, for validation (same columns)",
     "test": "samples of the final test (same columns)",
+    "validation labels": "the targets of the validation samples, line by line",
+    "test labels": "the targets of the final test, line by line",
     "other": "another table",
+    "more": "more training samples, read like the main file (may be absent)",
+    "images": "the folder of the images that the main table names",
 }
 
 
@@ -78,12 +84,60 @@ def table_view(table: Table, task: Task, share: str) -> dict[str, Any]:
         "key": table.key,
         "use": ROLES.get(table.role, table.role),
         "rows": table.rows,
-        "call": f"pd.{table.reader.function}(files[{table.key!r}]{options})",
+        "call": call_of(table, options),
         "ranges": share != "names",
         "columns": [column_view(c, task, share) for c in table.columns[:MOST_COLUMNS]],
         "more": max(0, len(table.columns) - MOST_COLUMNS),
         "head": head,
     }
+
+
+def call_of(table: Table, options: str) -> str:
+    """How a program reads a table, as a pandas call or in words."""
+    if table.reader.function == "read_documents":
+        return documents_in_words(table)
+    if table.reader.function.startswith("image_"):
+        return images_in_words(table)
+    call = f"pd.{table.reader.function}(files[{table.key!r}]{options})"
+    if before_text(table.reader):
+        call += "; for new data each line is the text alone, which this call puts in the first column"
+    return call
+
+
+def documents_in_words(table: Table) -> str:
+    """How a folder of documents becomes a table, for a program that reads it."""
+    options = table.reader.options
+    name, encoding = options.get("name", "file"), options.get("encoding", "utf-8")
+    ending = "name without .txt" if options.get("stem") else "name"
+    label = (
+        ", label (the folder's name; the column is absent where there are no such folders)"
+        if options.get("classes")
+        else ""
+    )
+    where = f"<{'|'.join(map(str, options['classes']))}>/<name>.txt" if options.get("classes") else "<name>.txt"
+    return (
+        f"one row per file {where} below the folder files[{table.key!r}], sorted by name, then class; columns {name} (the file's {ending} "
+        f"below its folder), text (its content, {encoding}){label}; where there are no folders of classes, all *.txt below the folder"
+    )
+
+
+def images_in_words(table: Table) -> str:
+    """How images, or the table that names them, are read."""
+    given, key = table.reader.options, table.key
+    if table.reader.function == "image_table":
+        inner = "".join(f", {k}={v!r}" for k, v in given["options"].items())
+        call = f"pd.{given['function']}(files[{key!r}]{inner})"
+        call += '.rename(columns={"image": "image_file"})' if given["image"] == "image" else ""
+        if "tags" in given:
+            call += f", whose column {given['tags']!r} holds labels separated by {given['separator']!r}: one 0/1 column for each target"
+        return call
+    where = "at any depth" if given.get("deep") else f"/ (name + {given.get('suffix', '')!r})"
+    return {
+        "image_files": f"(files[{key!r}] {where}).read_bytes()",
+        "image_folders": f"files[{key!r}].rglob(...): the label is the first part of each relative path",
+        "image_names": f"files[{key!r}].rglob(...): the label is re.fullmatch({given.get('pattern')!r}, path.stem)['label']",
+        "image_pickle": f"pickle.load(stream, encoding='bytes')[{given.get('images')!r}], keys as bytes or str",
+    }[table.reader.function]
 
 
 def column_view(column: Column, task: Task, share: str) -> dict[str, Any]:
@@ -116,12 +170,12 @@ def form_of(column: Column) -> str:
     return re.sub(r"[A-Za-z]", "a", re.sub(r"\d", "0", column.examples[0]))[:40]
 
 
-def machine_view(threads: int) -> Mapping[str, Any]:
-    """Python, packages with their installed versions, cores, memory, device."""
+def machine_view(threads: int, networks: bool = False) -> Mapping[str, Any]:
+    """Python, packages with their installed versions (those of networks where there may be any), cores, memory, device."""
     import psutil
 
     packages = []
-    for name in PACKAGES:
+    for name in (*PACKAGES, *(DEEP_PACKAGES if networks else ())):
         try:
             packages.append(f"{name.removesuffix('-cpu')} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:

@@ -76,6 +76,19 @@ def check_equal_cells(full: pd.DataFrame, bare: pd.DataFrame) -> None:
         )
 
 
+def check_same(got: pd.DataFrame, expected: pd.DataFrame, what: str) -> None:
+    """Assert that two prepared frames hold the same values; the message names the first cell that differs."""
+    assert got.shape == expected.shape, f"transform {what}: shape must be {expected.shape}, got {got.shape}"
+    a, b = got.to_numpy(dtype=float), expected.to_numpy(dtype=float)
+    close = np.isclose(a, b, rtol=1e-6, atol=1e-8)
+    if not close.all():
+        row, column = np.argwhere(~close)[0]
+        raise AssertionError(
+            f"transform gives another output {what}: row {row}, column {got.columns[column]!r}: {a[row, column]:.6g} "
+            f"instead of {b[row, column]:.6g}"
+        )
+
+
 def correlations(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Correlation of each column, (n, d), with a target, (n,); zero for constant columns."""
     centred = columns - columns.mean(axis=0)

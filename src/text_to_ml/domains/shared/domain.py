@@ -48,10 +48,15 @@ class SharedDomain:
         """A text file of the member's package."""
         return (Path(__file__).parents[1] / self.name / name).read_text(encoding="utf-8")
 
+    @property
+    def networks(self) -> bool:
+        """True where models may be networks: the member has them, and what trains them is installed."""
+        return bool(self.network_contract) and all(find_spec(p) is not None for p in ("torch", "lightning"))
+
     def contract(self) -> str:
         """The contract of generated code."""
         text = self.text("contract.md")
-        if not self.network_contract or find_spec("torch") is None:
+        if not self.networks:
             return text
         parts = [(Path(__file__).parent / n).read_text(encoding="utf-8") for n in ("network.md", self.network_contract)]
         before, heading, after = text.partition("### Post-processing")

@@ -7,6 +7,7 @@ the user's tables itself, so that what `load` returns can be checked against it.
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import pandas as pd
 from text_to_ml.domains.shared.checks import as_text, in_entities
 from text_to_ml.plan import Plan
 from text_to_ml.program import to_json
-from text_to_ml.task.reading import read_table
+from text_to_ml.task.documents import NAME, write_documents
+from text_to_ml.task.reading import before_text, read_table
 from text_to_ml.values import Category, Reader, Task
 
 ENTITIES = 90
@@ -33,14 +35,10 @@ def facts(task: Task, workspace: Path, plan: Plan) -> dict[str, Any]:
     samples = read_table(samples_table.path, samples_table.reader)
     labels = read_table(labels_table.path, labels_table.reader) if labels_table else samples
     names = _chosen(task, samples, labels)
-    cut = samples[names] if labels_table is None else samples[samples[task.entity].isin(labels.loc[names, task.entity])]
-    cut_labels = None
-    if labels_table is not None:
-        known = pd.unique(cut[task.entity])
-        cut_labels = labels[labels[task.entity].isin(known)]
+    cut, cut_labels = _cut(task, samples, labels, names)
     files = {samples_table.key: write_table(cut, full / samples_table.key, samples_table.reader)}
     inside = [c for c in task.targets if c in cut.columns]
-    headless = samples_table.reader.options.get("header", 0) is None
+    headless = samples_table.reader.options.get("header", 0) is None and not before_text(samples_table.reader)
     gaps = with_gaps(cut, [c.name for c in task.features])
     without = gaps.assign(**dict.fromkeys(inside)) if headless else gaps.drop(columns=inside)
     bare_files = {samples_table.key: write_table(without, bare / samples_table.key, samples_table.reader)}
@@ -80,6 +78,22 @@ def facts(task: Task, workspace: Path, plan: Plan) -> dict[str, Any]:
     }
 
 
+def _cut(
+    task: Task, samples: pd.DataFrame, labels: pd.DataFrame, chosen: pd.Series[bool]
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """The chosen rows of the main table, and of the table of targets where they lie apart."""
+    if task.entity is None:
+        cut = samples[chosen]
+        if task.samples_table.reader.function == "read_documents":
+            names = [f"{i:05d}.txt" for i in range(len(cut))]  # a name may stand in the folders of several classes
+            cut = cut.assign(**{task.samples_table.reader.options.get("name", NAME): names})
+        return cut, None if task.labels_table is None else labels[chosen]
+    if task.labels_table is None:
+        return samples[chosen], None
+    cut = samples[samples[task.entity].isin(labels.loc[chosen, task.entity])]
+    return cut, labels[labels[task.entity].isin(pd.unique(cut[task.entity]))]
+
+
 def with_gaps(frame: pd.DataFrame, features: list[str]) -> pd.DataFrame:
     """The table with about one missing value in every second row, as new data may come; never a whole row of them."""
     known = [c for c in features if c in frame.columns]
@@ -117,7 +131,7 @@ def _chosen(task: Task, samples: pd.DataFrame, labels: pd.DataFrame) -> pd.Serie
 def _targets(task: Task, cut: pd.DataFrame, cut_labels: pd.DataFrame | None) -> pd.DataFrame:
     """One row per entity in order of first appearance in the samples."""
     if task.entity is None:
-        return cut[list(task.targets)]
+        return (cut if cut_labels is None else cut_labels)[list(task.targets)]
     order = pd.unique(cut[task.entity])
     source = cut if cut_labels is None else cut_labels
     return source.drop_duplicates(task.entity).set_index(task.entity)[list(task.targets)].reindex(order)
@@ -131,7 +145,12 @@ def write_table(frame: pd.DataFrame, path: Path, reader: Reader) -> Path:
     """Write a table so that the same reader reads it back."""
     path.parent.mkdir(parents=True, exist_ok=True)
     options = reader.options
-    if reader.function == "read_parquet":
+    if reader.function == "read_documents":
+        write_documents(frame, path, options)
+    elif options.get("quoting") == csv.QUOTE_NONE:
+        rows = [options["sep"].join(map(str, row)) for row in frame.fillna("").itertuples(index=False)]
+        path.write_text("".join(f"{row}\n" for row in rows), encoding=options.get("encoding", "utf-8"))
+    elif reader.function == "read_parquet":
         frame.to_parquet(path)
     elif reader.function == "read_excel":
         frame.to_excel(path, index=False, header=options.get("header", 0) is not None)

@@ -7,6 +7,8 @@ state dict and descent are ours.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -27,12 +29,11 @@ def build_model_gives_a_network(c: NetworkCase) -> None:
     """`build_model` returns a `torch.nn.Module` with weights that can be trained; the same seed gives the same weights."""
     import torch
 
-    weights = [p for p in c.network.parameters() if p.requires_grad]
+    first = c.build()
+    weights = [p for p in first.parameters() if p.requires_grad]
     assert weights, "the network has no parameter with requires_grad=True, so that there is nothing to train"
     again = c.build().state_dict()
-    other = [
-        k for k, v in c.network.state_dict().items() if isinstance(v, torch.Tensor) and not torch.equal(v, again[k])
-    ]
+    other = [k for k, v in first.state_dict().items() if isinstance(v, torch.Tensor) and not torch.equal(v, again[k])]
     assert not other, f"built twice with the same seed, {other[:3]} differ; draw no random numbers but torch's"
 
 
@@ -46,7 +47,7 @@ def network_gives_raw_outputs(c: NetworkCase) -> None:
         X = rows_at(c.X_new, slice(0, rows))
         check_raw(c, c.outputs(X), rows, f"for {rows} rows")
     inputs = c.inputs(rows_at(c.X_new, slice(0, 2)))
-    check_raw(c, call(c.network.train(), inputs), 2, "for 2 rows in training mode")
+    check_raw(c, call(c.build().train(), inputs), 2, "for 2 rows in training mode")
 
 
 @rule(NETWORK, RULES, synthetic=True)
@@ -62,11 +63,12 @@ def network_is_deterministic_when_it_predicts(c: NetworkCase) -> None:
     batch: dropout and batch statistics belong to training mode, and padding is masked."""
     import torch
 
-    whole = c.outputs(c.X_new)
-    assert torch.equal(whole, c.outputs(c.X_new)), "the same rows twice give other outputs in evaluation mode"
-    last = len(c.X_new) - 1
+    X = of_many_lengths(c) if c.is_text else c.X_new
+    whole = c.outputs(X)
+    assert torch.equal(whole, c.outputs(X)), "the same rows twice give other outputs in evaluation mode"
+    last = len(X) - 1
     for rows, what in (([0], "a row predicted alone"), ([last], "the last row predicted alone")):
-        got, expected = c.outputs(rows_at(c.X_new, rows)), whole[rows]
+        got, expected = c.outputs(rows_at(X, rows)), whole[rows]
         gap = float((got - expected).abs().max())
         assert gap <= 1e-3 * (1 + float(expected.abs().max())), (
             f"{what} has outputs that differ by {gap:.3g} from those in its batch: in evaluation mode a row must not depend on "
@@ -197,7 +199,13 @@ def encode_gives_ids_and_mask(c: NetworkCase) -> None:
     limit: Any = getattr(c.network, "max_length", None)
     assert isinstance(limit, int) and not isinstance(limit, bool), "the network must have an int attribute max_length"
     long = with_texts(c, "river stone music " * (2 * limit))
-    for X, what in ((c.X_new, "usual texts"), (long, "very long texts"), (with_texts(c, ""), "empty texts")):
+    ragged = of_many_lengths(c)
+    for X, what in (
+        (c.X_new, "usual texts"),
+        (ragged, "short and long texts"),
+        (long, "very long texts"),
+        (with_texts(c, ""), "empty texts"),
+    ):
         check_mask(c.inputs(X), limit, what)
 
 
@@ -208,10 +216,12 @@ def encode_knows_words(c: NetworkCase) -> None:
 
     odd = with_texts(c, "zzyzx qwrty 東京 は 👩‍🔬 Straße <p>&amp;</p> \x00\t")
     check_raw(c, c.outputs(odd), len(odd), "for words never seen")
-    one, other = (c.inputs(rows_at(c.X, [i])) for i in (0, len(c.X) // 2 + 1))
-    again = c.inputs(rows_at(c.X, [0]))
-    assert torch.equal(one["input_ids"], again["input_ids"]), "the same text twice gets other ids"
-    assert not torch.equal(one["input_ids"], other["input_ids"]), "two different texts get the same ids"
+    words = frequent_words(c)
+    ids = [c.inputs(with_texts(c, f"{word} {word}"))["input_ids"] for word in [words[0], *words]]
+    assert torch.equal(ids[0], ids[1]), "the same text twice gets other ids"
+    assert not all(torch.equal(ids[0], other) for other in ids[1:]), (
+        f"texts of one word each, {', '.join(words)}, which are frequent in the training rows, all get the same ids"
+    )
 
 
 # ------------------------------------------------------------------------------------------------ what they check
@@ -244,10 +254,28 @@ def check_mask(inputs: dict[str, Any], limit: int, what: str) -> None:
     )
 
 
+def frequent_words(c: NetworkCase) -> list[str]:
+    """The most frequent words of the texts that the network was fitted on."""
+    texts = [str(text) for name in c.X.columns if name.startswith("text__") for text in c.X[name]]
+    counts = Counter(word for text in texts for word in re.findall(r"[a-z]{3,}", text.lower()))
+    return [word for word, _ in counts.most_common(8)]
+
+
 def with_texts(c: NetworkCase, text: str) -> Any:
     """A few new rows whose texts are all ``text``."""
     X = c.X_new.iloc[:3]
     return X.assign(**dict.fromkeys([n for n in X.columns if n.startswith("text__")], text))
+
+
+def of_many_lengths(c: NetworkCase) -> Any:
+    """New rows whose texts have from one to some thirty words."""
+    X = c.X_new
+    names = [n for n in X.columns if n.startswith("text__")]
+    texts = [
+        ["river", "stone", "music", "of", "the", "garden"][i % 6] + " winter was in it" * (i // 2)
+        for i in range(len(X))
+    ]
+    return X.assign(**dict.fromkeys(names, texts))
 
 
 def batch(c: NetworkCase, number: int) -> list[int]:

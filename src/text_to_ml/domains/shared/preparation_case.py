@@ -30,6 +30,14 @@ class PreparationCase:
     facts: dict[str, Any]
     first: PreparationCase | None = None
 
+    def check_same(self, got: Any, expected: Any, what: str) -> None:
+        """Assert that two prepared outputs hold the same; a domain says how."""
+        raise NotImplementedError
+
+    def check_prepared(self, prepared: Any, samples: pd.DataFrame, what: str) -> None:
+        """Assert that a prepared output has the form of the contract; a domain says how."""
+        raise NotImplementedError
+
     @property
     def given(self) -> str:
         """What the module is given, for messages."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from text_to_ml.domains.shared.checks import as_text, check_equal_cells, check_order
 from text_to_ml.domains.shared.preparation_case import PreparationCase
-from text_to_ml.runtime.rules import Rule, rule
+from text_to_ml.runtime.rules import Rule, rule, state_of
 
 RULES: list[Rule] = []
 PREPARATION = "data_preparation"
@@ -93,4 +93,85 @@ def transform_has_the_same_columns_for_any_rows(c: PreparationCase) -> None:
         got = list(result.columns)
         assert got == expected, (
             f"transform of {what}: columns must be {expected[:6]}…, got {got[:6]}… ({len(got)} columns)"
+        )
+
+
+@rule(PREPARATION, RULES)
+def fit_is_deterministic_and_needs_no_load_before_it(c: PreparationCase) -> None:
+    """Fitted again on the same rows it gives the same output, also in a process where `load` was never called and other
+    rows were fitted before: `fit` and `transform` use what they are given and nothing that was left in a global; all
+    randomness has a fixed seed."""
+    assert c.fitted_on_random is not None
+    np.random.seed(1)
+    again = c.fresh_module.DataPreparation(**c.values)
+    again.fit(c.train, c.codes)
+    changed = [k for k, v in c.fresh_state.items() if state_of(c.fresh_module).get(k) != v]
+    assert not changed, f"fit changed the global {', '.join(changed)}; keep what is learnt in self"
+    c.check_same(
+        again.transform(c.other), c.prepared_other, "when fitted again without load, after a fit on other rows"
+    )
+
+
+@rule(PREPARATION, RULES)
+def transform_of_a_row_does_not_depend_on_its_neighbours(c: PreparationCase) -> None:
+    """The output of an entity depends on its own rows alone: transformed alone, among others, or in another order, it
+    is the same. No statistic of the rows being transformed is used; statistics are learnt in `fit`."""
+    whole = c.prepared_other
+    c.check_same(c.prepared_one, whole.iloc[:1], "for a single row, compared with the same row among others")
+    some = c.take(c.gaps, slice(None, None, -2))
+    what = "for every second row in reverse order, values missing here and there, compared with all rows"
+    c.check_same(c.fitted.transform(some), c.prepared_gaps.iloc[::-2], what)
+
+
+@rule(PREPARATION, RULES)
+def transform_does_not_know_training_rows_by_name(c: PreparationCase) -> None:
+    """Identifiers carry no meaning: with other index values and other values in identifier columns the output is the
+    same."""
+    renamed = c.rename(c.train)
+    c.check_same(
+        c.fitted.transform(renamed).reset_index(drop=True),
+        c.prepared_train.reset_index(drop=True),
+        "for the training rows under other identifiers",
+    )
+
+
+@rule(PREPARATION, RULES)
+def ignored_columns_do_not_matter(c: PreparationCase) -> None:
+    """Columns that the plan ignores do not influence the output: with their values shuffled over the rows it is the
+    same."""
+    ignored = [
+        n
+        for n in c.ignored
+        if n in c.other.columns and n not in c.facts["ids"] and c.other[n].nunique(dropna=False) > 1
+    ]
+    if ignored:
+        order = np.random.default_rng(0).permutation(len(c.other))
+        shuffled = c.other.assign(**{name: c.other[name].array[order] for name in ignored})
+        names = ", ".join(map(repr, ignored[:8]))
+        c.check_same(c.fitted.transform(shuffled), c.prepared_other, f"when the ignored columns {names} are shuffled")
+
+
+LOADING = [load_keeps_samples_and_targets_apart, load_keeps_every_entity_in_order, load_works_without_targets]
+ROWS_ALONE = [
+    fit_is_deterministic_and_needs_no_load_before_it,
+    transform_has_the_same_columns_for_any_rows,
+    transform_of_a_row_does_not_depend_on_its_neighbours,
+    transform_does_not_know_training_rows_by_name,
+    ignored_columns_do_not_matter,
+]
+"""What a row becomes depends on that row and on what was learnt in `fit` alone."""
+
+
+def survive(c: PreparationCase) -> None:
+    """Assert that `transform` keeps its form on all that new data may bring."""
+    for rows, what in c.hard_rows:
+        try:
+            result = c.prepared_gaps if rows is c.gaps else c.fitted.transform(rows)
+        except Exception as error:
+            raise AssertionError(f"transform fails on rows with {what}: {type(error).__name__}: {error}") from error
+        c.check_prepared(result, rows, f"transform of rows with {what}")
+        lost = [n for n in c.prepared_other.columns if n not in result.columns]
+        assert list(result.columns) == list(c.prepared_other.columns), (
+            f"transform of rows with {what}: columns must be the same as for other rows; missing: {lost[:5]}, "
+            f"new: {[n for n in result.columns if n not in c.prepared_other.columns][:5]}"
         )

@@ -32,16 +32,3 @@ def check_frame(frame: Any, samples: pd.DataFrame, what: str) -> None:
                 f"{what}: {name!r} must hold codes 0.0, 1.0, 2.0, … (unknown and missing have a code too), got "
                 f"{sorted(set(codes[(codes < 0) | (codes != np.floor(codes))]))[:3]}"
             )
-
-
-def check_same(got: pd.DataFrame, expected: pd.DataFrame, what: str) -> None:
-    """Assert that two prepared frames hold the same values; the message names the first cell that differs."""
-    assert got.shape == expected.shape, f"transform {what}: shape must be {expected.shape}, got {got.shape}"
-    a, b = got.to_numpy(dtype=float), expected.to_numpy(dtype=float)
-    close = np.isclose(a, b, rtol=1e-6, atol=1e-8)
-    if not close.all():
-        row, column = np.argwhere(~close)[0]
-        raise AssertionError(
-            f"transform gives another output {what}: row {row}, column {got.columns[column]!r}: {a[row, column]:.6g} "
-            f"instead of {b[row, column]:.6g}"
-        )

@@ -6,9 +6,10 @@ from typing import Any
 
 from text_to_ml.domains.shared.verification import Kit, verified
 from text_to_ml.domains.tabular import DOMAIN
+from text_to_ml.domains.tabular.cases import TablePreparationCase
 from text_to_ml.domains.tabular.synthetic import TableFeatures
 
-KIT = Kit(TableFeatures.make)
+KIT = Kit(TableFeatures.make, TablePreparationCase)
 cases_of = KIT.cases_of
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from text_to_ml.domains.shared.preparation_case import PreparationCase
+from text_to_ml.domains.text.checks import check_prepared, check_same_prepared
 
 ODD_TEXTS = (
     ("", "empty texts"),
@@ -24,6 +26,14 @@ ODD_TEXTS = (
 @dataclass
 class TextPreparationCase(PreparationCase):
     """A data preparation module for texts on a miniature workspace."""
+
+    def check_same(self, got: Any, expected: Any, what: str) -> None:
+        """Assert that two prepared frames hold the same texts and values."""
+        check_same_prepared(got, expected, what)
+
+    def check_prepared(self, prepared: Any, samples: pd.DataFrame, what: str) -> None:
+        """Assert that a prepared frame keeps the contract."""
+        check_prepared(prepared, samples, what)
 
     @property
     def texts(self) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from text_to_ml.domains.shared.checks import correlations, is_numeric
+from text_to_ml.domains.shared.checks import check_same, correlations, is_numeric
 
 PREFIX = "text__"
 MOST_WORDS = 3000
@@ -67,14 +67,7 @@ def check_same_prepared(got: pd.DataFrame, expected: pd.DataFrame, what: str) ->
                 f"{'' if len(str(a)) != len(b) else ', other ones'}"
             )
     others = number_names(expected)
-    a, b = got[others].to_numpy(dtype=float), expected[others].to_numpy(dtype=float)
-    close = np.isclose(a, b, rtol=1e-6, atol=1e-8)
-    if not close.all():
-        row, column = np.argwhere(~close)[0]
-        raise AssertionError(
-            f"transform gives another output {what}: row {row}, column {others[column]!r}: {a[row, column]:.6g} instead of "
-            f"{b[row, column]:.6g}"
-        )
+    check_same(got[others], expected[others], what)
 
 
 def signs_of(frame: pd.DataFrame) -> tuple[np.ndarray, list[str]]:

@@ -11,12 +11,17 @@ import numpy as np
 import pandas as pd
 
 from text_to_ml.domains.shared.preparation_case import PreparationCase
+from text_to_ml.domains.vision.checks import check_same_images
 from text_to_ml.runtime.pictures import IMAGE
 
 
 @dataclass
 class ImagePreparationCase(PreparationCase):
     """A data preparation module for images on a miniature workspace."""
+
+    def check_same(self, got: Any, expected: Any, what: str) -> None:
+        """Assert that two sets of prepared images are the same."""
+        check_same_images(got, expected, what)
 
     @property
     def given(self) -> str:

@@ -27,7 +27,7 @@ from text_to_ml.domains.vision.checks import (
     odd_images,
 )
 from text_to_ml.runtime.pictures import IMAGE
-from text_to_ml.runtime.rules import Rule, rule, state_of
+from text_to_ml.runtime.rules import Rule, rule
 
 PREPARATION = "data_preparation"
 RULES: list[Rule] = [shared.load_keeps_samples_and_targets_apart, shared.load_keeps_every_entity_in_order]
@@ -163,7 +163,8 @@ def what_is_no_image_becomes_grey(c: ImagePreparationCase) -> None:
 @rule(PREPARATION, RULES)
 def transform_takes_images_of_every_kind(c: ImagePreparationCase) -> None:
     """`transform` decodes grey and colour, palettes, transparency, CMYK, 1 bit, 16 bits and floats, PNG, JPEG, TIFF, BMP, GIF and WebP, of any
-    size and shape, a single pixel too: none of them becomes the grey of what is no image."""
+    size and shape, a single pixel too: none of them becomes the grey of what is no image. 16 bits (0 to 65535) and floats (0 to 1) look like
+    their twins of 8 bits."""
     for data, what in odd_images():
         try:
             found = c.seen([data])
@@ -172,6 +173,15 @@ def transform_takes_images_of_every_kind(c: ImagePreparationCase) -> None:
         check_images(found, 1, c.most_side, f"transform of {what}")
         assert float(np.abs(found - GREY).max()) > 0.02, (
             f"transform of {what} gives nothing but grey, as if it could not be decoded"
+        )
+    deep = np.linspace(0, 255, 900).reshape(30, 30).astype(np.uint16)
+    twins = c.seen(
+        [encoded(deep.astype(np.uint8)), encoded(deep * 257), encoded(deep.astype(np.float32) / 255, "TIFF")]
+    )
+    for i, what in ((1, "of 16 bits"), (2, "of floats")):
+        off = float(np.abs(twins[i] - twins[0]).mean())
+        assert off < 0.1, (
+            f"an image {what} must look like its twin of 8 bits after transform, it is off by {off:.2f} on average"
         )
     white, black = c.seen([encoded(np.full((20, 20, 3), 255, np.uint8)), encoded(np.zeros((20, 20, 3), np.uint8))])
     assert white.mean() > black.mean() + 0.3, (
@@ -202,21 +212,7 @@ def nothing_but_the_image_matters(c: ImagePreparationCase) -> None:
     check_same_images(c.fitted.transform(c.other[[IMAGE]]), np.asarray(c.prepared_other), "without the other columns")
 
 
-@rule(PREPARATION, RULES)
-def images_are_prepared_the_same_again(c: ImagePreparationCase) -> None:
-    """Fitted again on the same images it gives the same output, also in a process where `load` was never called and other images were
-    fitted before: nothing is left in a global, and all randomness has a fixed seed."""
-    assert c.fitted_on_random is not None
-    np.random.seed(1)
-    again = c.fresh_module.DataPreparation(**c.values)
-    again.fit(c.train, c.codes)
-    changed = [k for k, v in c.fresh_state.items() if state_of(c.fresh_module).get(k) != v]
-    assert not changed, f"fit changed the global {', '.join(changed)}; keep what is learnt in self"
-    check_same_images(
-        again.transform(c.other),
-        np.asarray(c.prepared_other),
-        "when fitted again without load, after a fit on other images",
-    )
+RULES.append(shared.fit_is_deterministic_and_needs_no_load_before_it)
 
 
 @rule(PREPARATION, RULES)

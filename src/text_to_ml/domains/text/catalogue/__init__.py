@@ -4,23 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from text_to_ml.domains.shared.catalogue import post_processing
-from text_to_ml.domains.shared.catalogue.rendering import module_text
-from text_to_ml.domains.text.catalogue import modeling, networks, portfolio, preparation
-from text_to_ml.program import Candidate, SearchSpace, Stage
-from text_to_ml.values import Task
+from text_to_ml.domains.shared.catalogue.rendering import Catalogue
+from text_to_ml.domains.text.catalogue import modeling, networks, preparation
+from text_to_ml.domains.text.catalogue.portfolio import portfolio
 
-
-def space(task: Task) -> SearchSpace:
-    """All candidates for this task, and the configurations to try first."""
-    models = (*modeling.candidates(task), *networks.candidates(task))
-    candidates = (*preparation.candidates(task), *models, *post_processing.candidates(task))
-    return SearchSpace(candidates, portfolio.portfolio(task, SearchSpace(candidates)))
-
-
-def write(task: Task, candidate: Candidate) -> str:
-    """The source of one candidate's module for this task."""
-    models = networks if candidate.name in networks.SUMMARIES else modeling
-    contexts = {Stage.PREPARATION: preparation.context, Stage.MODELING: models.context}
-    make = contexts.get(candidate.stage)
-    return module_text(Path(__file__).parent, task, candidate, make(task, candidate) if make else {})
+CATALOGUE = Catalogue(Path(__file__).parent, preparation, modeling, portfolio, networks)
+space, write = CATALOGUE.space, CATALOGUE.write

@@ -5,17 +5,14 @@ Only offered where torch and lightning are installed; those that load weights, o
 
 from __future__ import annotations
 
-from typing import Any
-
+from text_to_ml.domains.shared.catalogue import networks as shared
 from text_to_ml.domains.shared.catalogue.hyperparameters import choice, real, whole
 from text_to_ml.domains.shared.catalogue.portfolio import Entry
 from text_to_ml.domains.text.columns import long_texts
-from text_to_ml.pretrained import at_hand
-from text_to_ml.program import Candidate, Hyperparameter, Stage, fine_tuning
+from text_to_ml.program import Candidate, Hyperparameter
 from text_to_ml.task.choices import options_of
-from text_to_ml.values import Task
+from text_to_ml.values import Category, Task
 
-PACKAGES = ("torch", "lightning")
 SUMMARIES = {
     "embedding_bag": "network: averaged embeddings of words and pairs of words",
     "text_cnn": "network: convolutions over embeddings of words",
@@ -24,6 +21,7 @@ SUMMARIES = {
     "finetuned_encoder": "pretrained encoder, trained on",
     "encoder_embeddings": "linear model on the embeddings of a pretrained encoder",
 }
+PRETRAINED = ("finetuned_encoder", "encoder_embeddings")
 RATES = {"embedding_bag": 5e-3, "text_cnn": 1e-3, "text_gru": 2e-3, "text_lstm": 2e-3, "finetuned_encoder": 5e-5}
 ENTRIES: tuple[Entry, ...] = (
     ("plain", "encoder_embeddings", {}),
@@ -59,37 +57,9 @@ def parameters(task: Task) -> dict[str, tuple[Hyperparameter, ...]]:
 
 def candidates(task: Task) -> list[Candidate]:
     """The networks that this task is worth trying on."""
-    if options_of(task) or str(task.form) == "texts":
+    if options_of(task) or task.category is Category.SEQUENCE:
         return []
-    weights = at_hand("text")
-    own = parameters(task)
-    found = []
-    for name, summary in SUMMARIES.items():
-        pretrained = name in ("finetuned_encoder", "encoder_embeddings")
-        if pretrained and not weights:
-            continue
-        values = own[name]
-        if pretrained:
-            values = (*values, choice("weights", *weights)) if len(weights) > 1 else values
-        network = name != "encoder_embeddings"
-        if network:
-            values = (*values, *fine_tuning(RATES[name], 16 if pretrained else 32))
-        packages = ("torch", "transformers") if not network else (*PACKAGES, *(("transformers",) if pretrained else ()))
-        names = tuple(weights) if pretrained else ()
-        found.append(Candidate(Stage.MODELING, name, summary, values, packages, network=network, pretrained=names))
-    return found
+    return shared.candidates(task, SUMMARIES, parameters(task), RATES, PRETRAINED)
 
 
-def context(task: Task, candidate: Candidate) -> dict[str, Any]:
-    """What the template is rendered with."""
-    names = [h.name for h in candidate.own]
-    return {
-        "arguments": ", ".join(f"{h.name}={h.default!r}" for h in candidate.own),
-        "kind": "regression"
-        if task.category.is_regression
-        else "classes"
-        if task.category.is_classification
-        else "labels",
-        "weights": repr(candidate.pretrained[0]) if candidate.pretrained else "",
-        "several_weights": "weights" in names,
-    }
+context = shared.context

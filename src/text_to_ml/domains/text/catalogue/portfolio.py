@@ -19,6 +19,7 @@ CLASSIFICATION: tuple[Entry, ...] = (
     ("plain", "word_linear", {}),
     ("joined", "word_linear", {}),
     ("plain", "linear_svm", {}),
+    ("written", "pattern_linear", {}),
     ("pairs", "pair_linear", {}),
     ("negated", "nb_svm", {}),
     ("plain", "blend", {}),
@@ -39,8 +40,9 @@ CLASSIFICATION: tuple[Entry, ...] = (
 )
 REGRESSION: tuple[Entry, ...] = (
     ("style", "word_linear", {}),
+    ("written", "pattern_linear", {}),
     ("style", "svd_boosting", {}),
-    ("style", "blend", {}),
+    ("written", "blend", {}),
     ("style", "svd_svm", {}),
     ("plain", "word_linear", {}),
     ("pairs", "pair_linear", {}),

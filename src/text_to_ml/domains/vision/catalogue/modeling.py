@@ -26,9 +26,9 @@ MODELS: dict[str, tuple[str, tuple[Hyperparameter, ...]]] = {
     "dictionary_kernel": (
         "kernel machine on a dictionary of patches, gradients and colours",
         (
-            whole("words", 300, 100, 800, True),
+            whole("words", 150, 60, 600, True),
             whole("patch", 6, 4, 9),
-            whole("cells", 2, 1, 4),
+            whole("cells", 3, 1, 4),
             real("gradients", 3.0, 0.1, 6.0),
             real("colour", 0.1, 0.01, 1.0),
             real("gamma", 0.3, 0.1, 1.0),
@@ -105,7 +105,7 @@ MODELS: dict[str, tuple[str, tuple[Hyperparameter, ...]]] = {
     "blend": (
         "mean of kernel machines on shapes and on texture, and of trees",
         (
-            whole("words", 200, 100, 600, True),
+            whole("words", 150, 60, 400, True),
             real("surface_weight", 0.5, 0.1, 2.0),
             real("trees_weight", 0.5, 0.1, 2.0),
             STRENGTH,
@@ -116,7 +116,7 @@ MODELS: dict[str, tuple[str, tuple[Hyperparameter, ...]]] = {
 PACKAGES = {"texture_boosting": ("lightgbm",)}
 OFFERED: dict[str, Callable[[Task], bool]] = {
     "hog_discriminant": lambda t: t.category.is_classification and t.rows <= 20_000,
-    "texture_boosting": lambda t: len(t.classes) <= 100,
+    "texture_boosting": lambda t: len(t.classes) <= 30,
     "hog_linear": lambda t: len(t.classes) <= 300,
     "nearest": lambda t: t.rows <= 50_000,
     "blend": lambda t: len(t.classes) <= 300,

@@ -5,7 +5,8 @@ The first two are the baselines. The order is that of measurements on small pict
 
 from __future__ import annotations
 
-from text_to_ml.domains.shared.catalogue.portfolio import Entry, configurations, usual_post
+from text_to_ml.domains.shared.catalogue.portfolio import Entry, configurations, usual_post, woven
+from text_to_ml.domains.vision.catalogue import networks
 from text_to_ml.program import Configuration, SearchSpace, Stage
 from text_to_ml.values import Form, Task
 
@@ -30,16 +31,17 @@ USUAL: tuple[Entry, ...] = (
 )
 MANY_CLASSES: tuple[Entry, ...] = (
     ("squashed", "hog_kernel", {}),
-    ("squashed", "hog_discriminant", {}),
-    ("squashed", "nearest", {}),
+    ("squashed", "dictionary_kernel", {"cells": 2, "colour": 0.5, "gradients": 0.3}),
+    ("squashed", "hog_kernel", {"colour": 1.0}),
+    ("squashed", "random_filters", {"cells": 2, "filters": 400}),
     ("squashed", "dictionary_kernel", {}),
-    ("padded", "hog_discriminant", {}),
-    ("squashed", "texture_kernel", {}),
     ("squashed", "blend", {}),
-    ("cropped", "hog_kernel", {}),
-    ("squashed", "random_filters", {}),
-    ("padded", "hog_kernel", {}),
-    ("contrast", "hog_discriminant", {}),
+    ("squashed", "hog_discriminant", {}),
+    ("squashed", "nearest", {"colour": 2.0}),
+    ("squashed", "texture_kernel", {}),
+    ("contrast", "hog_kernel", {}),
+    ("padded", "dictionary_kernel", {"cells": 2, "colour": 0.5, "gradients": 0.3}),
+    ("cropped", "hog_kernel", {"colour": 1.0}),
     ("squashed", "extra_trees", {}),
     ("squashed", "pixel_kernel", {}),
 )
@@ -52,5 +54,5 @@ def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
     usual = usual_post(posts)
     order = MANY_CLASSES if len(task.classes) >= MANY or task.form is Form.RANKINGS else USUAL
     baselines: tuple[Entry, ...] = (("squashed", "constant", {}), ("squashed", "default_linear", {}))
-    entries = [*((e, posts[0]) for e in baselines), *((e, usual) for e in order)]
+    entries = [*((e, posts[0]) for e in baselines), *((e, usual) for e in woven(order, networks.ENTRIES))]
     return configurations(space, entries)

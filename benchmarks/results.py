@@ -1,0 +1,70 @@
+"""What the benchmarks of tables and texts share: results that a stopped run goes on from, and a run as a user would make it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def arguments(description: str, seconds: float, seeds: int, out: str) -> argparse.ArgumentParser:
+    """The options that both take."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=seconds)
+    parser.add_argument("--seeds", type=int, default=seeds)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--only", default="")
+    parser.add_argument("--out", type=Path, default=Path(out))
+    return parser
+
+
+class Results:
+    """Rows in a file, one JSON object a line."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def has(self, **key: Any) -> bool:
+        """True where a row with these values is there."""
+        return any(all(row[k] == v for k, v in key.items()) for row in self.rows)
+
+    def add(self, row: dict[str, Any], note: dict[str, Any]) -> None:
+        """Keep a row, with what the run said of itself (`--json`), and print it."""
+        row = {
+            **row,
+            "chosen": {k: v["candidate"] for k, v in note.get("best", {}).items()},
+            "trials": note.get("trials"),
+            "validation": note.get("validation"),
+        }
+        self.rows.append(row)
+        with self.path.open("a") as stream:
+            stream.write(json.dumps(row) + "\n")
+        print(json.dumps(row), flush=True)
+
+
+def run_and_predict(work: Path, seconds: float, seed: int) -> dict[str, Any]:
+    """Run the command line on the task in ``work``, then the exported program alone on new.csv, to out.csv; the run's JSON line."""
+    command = [
+        sys.executable,
+        "-m",
+        "text_to_ml",
+        "run",
+        str(work),
+        "--out",
+        str(work / "run"),
+        "--time",
+        f"{seconds}s",
+    ]
+    done = subprocess.run([*command, "--seed", str(seed), "--json"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
+    note: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    program = [sys.executable, str(work / "run" / "program.py"), "predict", "--workspace", str(work)]
+    program += ["--input", str(work / "new.csv"), "--output", str(work / "out.csv"), "--model", str(work / "m.joblib")]
+    subprocess.run(program, check=True, capture_output=True)
+    return note
