@@ -74,7 +74,7 @@ class Made:
         """The exported program."""
         program = assemble(self.modules, self.configuration, self.setting)
         path = self.folder / "program.py"
-        path.write_text(header(program) + formatted(program.source), encoding="utf-8")
+        path.write_text(header(program.source) + formatted(program.source), encoding="utf-8")
         return path
 
 
@@ -174,6 +174,7 @@ def test_the_time_of_a_run_bounds_the_training(box: Any, tmp_path: Path) -> None
     assert max(result.training["epochs"]) <= max(1, result.learnt["epochs"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("domain", "model", "weights"),
     [

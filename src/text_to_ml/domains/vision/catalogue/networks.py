@@ -32,7 +32,7 @@ ENTRIES: tuple[Entry, ...] = (
 def parameters() -> dict[str, tuple[Hyperparameter, ...]]:
     """Hyperparameters of each network itself, those of training left out."""
     dropout = real("dropout", 0.2, 0.0, 0.6, False)
-    side = whole("side", 96, 64, 224)
+    side = whole("side", 96, 64, 160)
     return {
         "small_cnn": (whole("width", 32, 8, 64, True), whole("stages", 3, 2, 4), dropout),
         "small_resnet": (whole("width", 24, 8, 48, True), whole("blocks", 1, 1, 3), dropout),
