@@ -4,7 +4,7 @@ BIN = $(VENV)/bin
 JOBS ?= 2
 READY = $(VENV)/.ready
 
-.PHONY: demo test test-all lint bench bench-mutations bench-sandbox clean
+.PHONY: demo test test-all lint bench bench-search bench-mutations bench-sandbox clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -25,8 +25,8 @@ demo: $(READY) system
 	$(BIN)/text-to-ml run examples/iris
 
 lint: $(READY)
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -40,7 +40,12 @@ test-all: $(READY) system lint
 	$(BIN)/pytest tests/sandbox tests/conformance
 
 bench: $(READY) system
-	$(BIN)/python benchmarks/tables.py
+	$(BIN)/python -m benchmarks.tables
+
+# Table 3: the reference tables of real evaluations are kept in benchmarks/cache
+bench-search: $(READY)
+	$(BIN)/pip install --quiet 'optuna>=5,<6'
+	$(BIN)/python benchmarks/search.py --strategies none,random,hyperband,bohb-flat,bohb,tpe
 
 bench-mutations: $(READY) system
 	$(BIN)/python benchmarks/mutations.py $(if $(wildcard ../shared/data),--data ../shared/data)
@@ -50,6 +55,28 @@ bench-sandbox: $(READY) system
 	$(BIN)/python benchmarks/sandbox.py
 	@[ -z "$(TORCH_PYTHON)" ] || PYTHONPATH=src $(TORCH_PYTHON) benchmarks/sandbox.py
 	$(BIN)/pytest -s -m slow tests/sandbox tests/conformance
+
+# the paper's experiments; OPTIONS go to the script (--help names them)
+.PHONY: bench-scaling
+bench-scaling: $(READY) system
+	$(BIN)/python -m benchmarks.scaling $(OPTIONS)
+
+# MODEL: provider:name, replay:FILE or noisy:EPSILON,REPAIR; TASKS and METHODS with commas between
+MODEL ?= noisy:0.001,0.5
+.PHONY: bench-generation
+bench-generation: $(READY) system
+	$(BIN)/python -m benchmarks.valid_programs --model $(MODEL) $(if $(TASKS),--tasks $(TASKS)) $(if $(METHODS),--methods $(METHODS)) $(OPTIONS)
+
+# RUNS: run folders; TASKS: combinations of the catalogue's modules
+.PHONY: bench-false-positives
+bench-false-positives: $(READY) system
+	$(BIN)/python -m benchmarks.false_positives $(if $(RUNS),--runs $(RUNS)) $(if $(TASKS),--tasks $(TASKS)) $(OPTIONS)
+
+# each peer is installed in an environment of its own below benchmarks/cache/peers
+PEERS ?= boosting,catboost,flaml,autogluon,mljar,sapientml
+.PHONY: bench-quality
+bench-quality: $(READY) system
+	$(BIN)/python -m benchmarks.tables --peers $(PEERS) $(OPTIONS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

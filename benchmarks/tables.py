@@ -1,10 +1,11 @@
-"""Tables: the exported program against default boosting, default CatBoost and FLAML at the same seconds, side by side.
+"""Tables: the exported program against default boosting, default CatBoost and other libraries at the same seconds, side by side.
 
-    python benchmarks/tables.py [--seconds 60] [--seeds 3] [--data DIR] [--flaml-python PATH] [--only NAMES] [--out FILE]
+    python -m benchmarks.tables [--seconds 60] [--seeds 3] [--data DIR] [--peers NAMES] [--only NAMES] [--out FILE]
 
 25 % outer splits of tables bundled with scikit-learn (and of Boston, Age, Default, Iris where --data holds them). Each
-line of the output file is one result; a run that was stopped goes on where it stopped. FLAML is optional: give the
-interpreter of an environment that has it. Imports only the door of text_to_ml.
+line of the output file is one result; a run that was stopped goes on where it stopped. Peers: boosting, catboost (at their defaults),
+flaml, autogluon, mljar, sapientml, each installed in an environment of its own when it is first asked for (peers/environments.py). What
+could not be run is said below the table. Imports only the door of text_to_ml.
 """
 
 from __future__ import annotations
@@ -17,11 +18,16 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from benchmarks.peers.environments import PACKAGES, PeerError, python_of
 
 import text_to_ml
+
+PEERS = Path(__file__).resolve().with_name("peers")
+DEFAULT = ("boosting", "catboost")
 
 
 @dataclass
@@ -139,7 +145,7 @@ def ours(table: Table, train: np.ndarray, test: np.ndarray, seconds: float, seed
     ]
     done = subprocess.run([*command, "--seed", str(seed), "--json"], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(done.stderr[-2000:])
+        raise PeerError(f"ours on {table.name}: {done.stderr.strip()[-300:]}")
     (work / "summary.json").write_text(done.stdout.strip().splitlines()[-1])
     program = [sys.executable, str(work / "run" / "program.py"), "predict", "--workspace", str(work)]
     program += ["--input", str(work / "new.csv"), "--output", str(work / "out.csv"), "--model", str(work / "m.joblib")]
@@ -152,39 +158,10 @@ def ours(table: Table, train: np.ndarray, test: np.ndarray, seconds: float, seed
     return values[:, 0] if values.shape[1] == 1 else values
 
 
-PEER = """
-import json, sys, warnings
-warnings.filterwarnings("ignore")
-import numpy as np, pandas as pd
-kind, metric, seconds, seed, folder, peer = sys.argv[1:7]
-X, y = pd.read_csv(f"{folder}/X.csv"), pd.read_csv(f"{folder}/y.csv").iloc[:, 0]
-T = pd.read_csv(f"{folder}/T.csv")
-classification = kind == "classification"
-if peer == "boosting":
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-    model = (HistGradientBoostingClassifier if classification else HistGradientBoostingRegressor)(random_state=int(seed))
-    model.fit(X, y)
-elif peer == "catboost":
-    from catboost import CatBoostClassifier, CatBoostRegressor
-    model = (CatBoostClassifier if classification else CatBoostRegressor)(random_seed=int(seed), verbose=False, allow_writing_files=False)
-    model.fit(X, y)
-else:
-    from flaml import AutoML
-    model = AutoML()
-    names = {"rmse": "rmse", "log_loss": "log_loss", "balanced_log_loss": "log_loss", "accuracy": "accuracy", "amex": "roc_auc"}
-    model.fit(X, y, task=kind, metric=names[metric], time_budget=float(seconds), seed=int(seed), verbose=0, n_jobs=2)
-if not classification or metric == "accuracy":
-    out = np.asarray(model.predict(T)).ravel().tolist()
-else:
-    out = model.predict_proba(T).tolist()
-json.dump(out, open(f"{folder}/{peer}.json", "w"))
-"""
-
-
 def peer(
     table: Table, train: np.ndarray, test: np.ndarray, seconds: float, seed: int, work: Path, who: str, python: str
 ) -> np.ndarray:
-    """One of the peers in an interpreter of its own."""
+    """One of the peers in an interpreter of its own; PeerError where it fails."""
     features = numeric(table)
     features.iloc[train].to_csv(work / "X.csv", index=False)
     features.iloc[test].to_csv(work / "T.csv", index=False)
@@ -192,9 +169,16 @@ def peer(
     classes = {label: code for code, label in enumerate(sorted(labels.unique()))}
     coded = labels.map(classes) if table.kind == "classification" else labels
     coded.iloc[train].to_csv(work / "y.csv", index=False)
-    arguments = [table.kind, table.metric, str(seconds), str(seed), str(work), who]
-    subprocess.run([python, "-c", PEER, *arguments], check=True, capture_output=True, timeout=20 * seconds + 300)
-    out = np.array(json.loads((work / f"{who}.json").read_text()))
+    command = [python, str(PEERS / f"run_{who}.py"), table.kind, table.metric, str(seconds), str(seed), str(work)]
+    limit = 20 * seconds + 300
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit, cwd=work, check=False)
+    except subprocess.TimeoutExpired:
+        raise PeerError(f"{who} on {table.name}: not done after {limit:.0f} s") from None
+    if done.returncode or not (work / "answer.json").exists():
+        said = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason was given"]
+        raise PeerError(f"{who} on {table.name}: {said[-1][:200]}")
+    out = np.array(json.loads((work / "answer.json").read_text()))
     if table.metric == "accuracy":
         names = sorted(labels.unique())
         return np.array([names[int(v)] for v in out], dtype=object)
@@ -205,70 +189,93 @@ def peer(
     return out
 
 
+def one(table: Table, who: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    """One result; ``fault`` says why there is no score."""
+    train, test = split(table, seed)
+    row: dict[str, Any] = {
+        "table": table.name, "seed": seed, "who": who, "limit": options.seconds, "metric": table.metric, "score": None, "seconds": None,
+    }  # fmt: skip
+    note: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        try:
+            python = python_of(who, options.environments)
+            started = time.perf_counter()
+            if who == "ours":
+                outputs = ours(table, train, test, options.seconds, seed, work)
+                note = json.loads((work / "summary.json").read_text())
+            else:
+                outputs = peer(table, train, test, options.seconds, seed, work, who, python)
+        except PeerError as error:
+            return row | {"fault": str(error)}
+    row["seconds"] = round(time.perf_counter() - started, 1)
+    return row | {
+        "score": score(table, table.labels.iloc[test], outputs),
+        "chosen": {k: v["candidate"] for k, v in note.get("best", {}).items()},
+        "trials": note.get("trials"),
+        "validation": note.get("validation"),
+    }
+
+
 def main() -> None:
     """Run what is missing and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--flaml-python", default="")
-    parser.add_argument("--only", default="")
+    parser.add_argument("--peers", default=",".join(DEFAULT), help=f"any of {', '.join((*DEFAULT, *PACKAGES))}")
+    parser.add_argument("--only", default="", help="names of tables")
+    parser.add_argument("--environments", type=Path, default=Path("benchmarks/cache/peers"))
     parser.add_argument("--out", type=Path, default=Path("benchmarks/cache/tables.jsonl"))
     options = parser.parse_args()
+    options.environments = options.environments.resolve()
+    unknown = [p for p in options.peers.split(",") if p not in (*DEFAULT, *PACKAGES)]
+    if unknown:
+        parser.error(f"--peers {unknown[0]}: must be any of {', '.join((*DEFAULT, *PACKAGES))}.")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     done = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
     tables = [t for t in (*given(options.data), *bundled()) if not options.only or t.name in options.only.split(",")]
-    peers = ["ours", "boosting", "catboost", *(["flaml"] if options.flaml_python else [])]
+    peers = ["ours", *options.peers.split(",")]
     for seed in range(options.seeds):
         for table in tables:
             for who in peers:
                 key = (table.name, seed, who, options.seconds)
                 if any((d["table"], d["seed"], d["who"], d["limit"]) == key for d in done):
                     continue
-                train, test = split(table, seed)
-                started = time.perf_counter()
-                with tempfile.TemporaryDirectory() as name:
-                    work = Path(name)
-                    if who == "ours":
-                        outputs = ours(table, train, test, options.seconds, seed, work)
-                        note = json.loads((work / "summary.json").read_text())
-                    else:
-                        python = options.flaml_python if who == "flaml" else sys.executable
-                        outputs = peer(table, train, test, options.seconds, seed, work, who, python)
-                        note = {}
-                row = {
-                    "table": table.name, "seed": seed, "who": who, "limit": options.seconds, "metric": table.metric,
-                    "score": score(table, table.labels.iloc[test], outputs), "seconds": round(time.perf_counter() - started, 1),
-                    "chosen": {k: v["candidate"] for k, v in note.get("best", {}).items()}, "trials": note.get("trials"),
-                    "validation": note.get("validation"),
-                }  # fmt: skip
+                row = one(table, who, seed, options)
                 done.append(row)
-                with options.out.open("a") as stream:
-                    stream.write(json.dumps(row) + "\n")
+                if row["score"] is not None:  # what failed is tried again by the next run
+                    with options.out.open("a") as stream:
+                        stream.write(json.dumps(row) + "\n")
                 print(json.dumps(row), flush=True)
     report(done, peers, options.seconds)
 
 
-def report(done: list[dict], peers: list[str], seconds: float) -> None:
-    """Mean score and its standard error over seeds; who is not worse than whom (within one standard error)."""
-    frame = pd.DataFrame([d for d in done if d["limit"] == seconds])
-    print(f"\n{'table':<15}{'metric':<20}" + "".join(f"{p:>18}" for p in peers))
-    verdicts: dict[str, int] = dict.fromkeys(peers[1:], 0)
-    for name, rows in frame.groupby("table", sort=False):
-        metric = text_to_ml.get_metric(rows.metric.iloc[0])
+def report(done: list[dict[str, Any]], peers: list[str], seconds: float) -> None:
+    """Mean score, its standard error over seeds and mean seconds; who is not worse than whom (within one standard error)."""
+    rows = [d for d in done if d["limit"] == seconds]
+    frame = pd.DataFrame([d for d in rows if d["score"] is not None])
+    print(f"\n{'table':<15}{'metric':<20}" + "".join(f"{p:>24}" for p in peers))
+    verdicts = {p: [0, 0] for p in peers[1:]}
+    for name, part in frame.groupby("table", sort=False) if len(frame) else ():
+        metric = text_to_ml.get_metric(part.metric.iloc[0])
         sign = 1.0 if metric.direction == "minimize" else -1.0
-        pivot = rows.pivot_table(index="seed", columns="who", values="score")
+        scores, spent = (part.pivot_table(index="seed", columns="who", values=v) for v in ("score", "seconds"))
         cells = "".join(
-            f"{pivot[p].mean():>10.4f}±{pivot[p].sem():<7.4f}" if p in pivot else f"{'':>18}" for p in peers
+            f"{scores[p].mean():>10.4f}±{scores[p].sem():<7.4f}{spent[p].mean():4.0f} s" if p in scores else f"{'':>24}"
+            for p in peers
         )
         print(f"{name:<15}{metric.name:<20}{cells}")
         for p in peers[1:]:
-            if p in pivot:
-                gap = sign * (pivot["ours"] - pivot[p])
+            if p in scores and "ours" in scores:
+                gap = (sign * (scores["ours"] - scores[p])).dropna()
                 error = gap.sem() if len(gap) > 1 else 0.0
-                verdicts[p] += bool(gap.mean() <= max(error, pivot[p].sem() if len(gap) > 1 else 0.0))
-    for p, count in verdicts.items():
-        print(f"not worse than {p} (within one standard error) on {count} of {frame.table.nunique()}")
+                verdicts[p][0] += bool(gap.mean() <= max(error, scores[p].sem() if len(gap) > 1 else 0.0))
+                verdicts[p][1] += 1
+    for p, (count, of) in verdicts.items():
+        print(f"not worse than {p} (within one standard error) on {count} of {of}")
+    for fault in dict.fromkeys(d["fault"] for d in rows if d.get("fault")):
+        print(f"not run: {fault}")
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ KEYS = [
     "llm",
     "seconds",
     "best",
+    "ensemble",
 ]
 
 
@@ -212,6 +213,26 @@ def test_interrupt_hands_over_the_best_so_far(tmp_path: Path) -> None:
     assert process.returncode == 0, error
     assert "handed over" in error and "Your program" in out
     assert Run(folder).finished
+
+
+def test_two_interrupts_stop_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    line = [sys.executable, "-u", "-m", "text_to_ml", "run", str(ROOT / "examples/iris"), "--evaluations", "500"]
+    process = subprocess.Popen(
+        [*line, "--out", str(folder), *sandbox_flag()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    for text in process.stdout:
+        if text.strip().startswith("2"):
+            break
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    started = time.monotonic()
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 130, error
+    assert "text-to-ml resume" in error and not Run(folder).finished
+    assert time.monotonic() - started < 10
 
 
 SOURCES = {"headless": ("plain.data", 120), "files": ("train.csv", 100), "entity": ("data.csv", 90)}

@@ -14,7 +14,8 @@ from text_to_ml.program import Candidate, Choice, Configuration, Hyperparameter,
 from text_to_ml.search.evaluation import Evaluation, hopeless
 from text_to_ml.search.space import sample, sample_value
 from text_to_ml.search.strategies import get_strategy
-from text_to_ml.search.study import Budget, Study, Trial
+from text_to_ml.search.study import Study
+from text_to_ml.search.trial import Budget, Trial
 from text_to_ml.start import Options, parse_time
 
 PARAMETERS = (

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from text_to_ml import runtime
 from text_to_ml.domains.base import DomainFamily
@@ -25,6 +25,11 @@ from text_to_ml.syntax import parse
 from text_to_ml.values import Task
 
 RUNTIME_FILES = ("split.py", "workflow.py", "command_line.py")
+NETWORK_FILES = ("training.py", "network.py")
+"""Pre-written code of programs whose model is a network, and only of these."""
+CONTRACT = frozenset(("load", "DataPreparation", "build_model", "PostProcessing"))
+"""What modules must define: names that programs call."""
+ENSEMBLE_FILE = "ensemble.py"
 TITLES = {
     Stage.PREPARATION: "Data preparation",
     Stage.MODELING: "Modeling",
@@ -166,23 +171,35 @@ def _local_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
 
 def separate(modules: Mapping[Stage, Module], reserved: set[str]) -> dict[Stage, str]:
     """Sources of the modules with clashing helper names renamed (a clash with pre-written code counts too)."""
+    pieces = {stage: (modules[stage].source, str(stage), frozenset[str]()) for stage in STAGES}
+    return kept_apart(pieces, reserved)
+
+
+Key = TypeVar("Key")
+
+
+def kept_apart(pieces: Mapping[Key, tuple[str, str, frozenset[str]]], reserved: set[str]) -> dict[Key, str]:
+    """Sources of one file, given as (source, suffix, names to change whatever they clash with): names of the contract stay unless
+    they are to be changed, other names get the suffix where they clash with an earlier piece or with ``reserved``."""
     taken = set(reserved)
     meanings: dict[str, str] = {}
-    contract = {"load", "DataPreparation", "build_model", "PostProcessing"}
     sources = {}
-    for stage in STAGES:
-        source = modules[stage].source
+    for key, (source, suffix, always) in pieces.items():
         imports = imported_names(source)
-        own = top_level_names(source) - contract
-        clash = (own & (taken | set(meanings))) | {
+        own = top_level_names(source)
+        clash = ((own - CONTRACT) & (taken | set(meanings))) | {
             n for n, m in imports.items() if n in taken or meanings.get(n, m) != m
         }
-        changes = {name: f"{name}_{stage}" for name in sorted(clash)}
-        source = _rename_imports(source, {n: changes[n] for n in clash & set(imports)})
-        source = rename(source, changes)
-        taken |= top_level_names(source)
-        meanings.update(imported_names(source))
-        sources[stage] = source
+        changes = {}
+        for name in sorted(clash | (own & always)):
+            changes[name] = f"{name}_{suffix}"
+            while changes[name] in taken | own:
+                changes[name] += "_"
+        text = _rename_imports(source, {n: changes[n] for n in clash & set(imports)})
+        text = rename(text, changes)
+        taken |= top_level_names(text)
+        meanings.update(imported_names(text))
+        sources[key] = text
     return sources
 
 
@@ -243,10 +260,12 @@ def requirements(source: str) -> list[str]:
     return sorted(found)
 
 
-def runtime_sources(domain: DomainFamily) -> tuple[list[str], str]:
-    """Imports and text of the pre-written code."""
+def runtime_sources(domain: DomainFamily, network: bool = False, ensemble: bool = False) -> tuple[list[str], str]:
+    """Imports and text of the pre-written code; ``network``: with the training of networks."""
     folder = Path(runtime.__path__[0])
-    paths = [folder / RUNTIME_FILES[0], folder / RUNTIME_FILES[1], *domain.runtime_files(), folder / RUNTIME_FILES[2]]
+    middle = [folder / name for name in NETWORK_FILES] if network else []
+    first, second, last = (folder / name for name in RUNTIME_FILES)
+    paths = [first, second, *middle, *domain.runtime_files(), last, *([folder / ENSEMBLE_FILE] if ensemble else [])]
     imports: list[str] = []
     parts = []
     for path in paths:
@@ -260,7 +279,8 @@ def assemble(
     modules: Mapping[Stage, Module], configuration: Configuration, setting: Setting, title: str = ""
 ) -> Program:
     """One executable text; ``title`` is the program's docstring (scores are not known before it has been run)."""
-    runtime_imports, runtime_text = runtime_sources(setting.domain)
+    network = modules[Stage.MODELING].network
+    runtime_imports, runtime_text = runtime_sources(setting.domain, network)
     metric_imports, metric_text = split_imports(setting.metric.source())
     reserved = top_level_names(runtime_text) | top_level_names(metric_text) | {"VALUES", "WORKFLOW", "DESCRIPTION"}
     sources = separate(modules, reserved)
@@ -269,30 +289,34 @@ def assemble(
     for stage in STAGES:
         more, text = split_imports(sources[stage])
         imports += more
-        sections.append(_banner(f"{TITLES[stage]}: {configuration.choices[stage].candidate}") + "\n\n" + text)
-    task, split = setting.task, setting.split
+        sections.append(banner(f"{TITLES[stage]}: {configuration.choices[stage].candidate}") + "\n\n" + text)
     values = {str(s): dict(configuration.choices[s].values) for s in STAGES}
     body = "\n\n\n".join(
         [
             f"# Hyperparameters chosen by the search\nVALUES = {values!r}",
             *sections,
-            _banner("Metric: " + setting.metric.name) + "\n\n" + metric_text,
-            _banner("Training, evaluation, prediction (the same for every program)") + "\n\n" + runtime_text,
-            _wiring(setting, split, task),
+            banner("Metric: " + setting.metric.name) + "\n\n" + metric_text,
+            banner("Training, evaluation, prediction (the same for every program)") + "\n\n" + runtime_text,
+            _wiring(setting, network),
         ]
     )
+    docstring = title or f"{setting.task.name}: {configuration.label()}."
+    return Program(dict(modules), configuration, whole_text(docstring, imports, body))
+
+
+def whole_text(docstring: str, imports: Sequence[str], body: str) -> str:
+    """The text of a program."""
     unique = sorted(set(imports), key=lambda line: (line.startswith("from"), line))
-    docstring = title or f"{task.name}: {configuration.label()}."
-    text = f'"""{_safe(docstring)}"""\n\nfrom __future__ import annotations\n\n' + "\n".join(unique) + "\n\n" + body
-    return Program(dict(modules), configuration, text)
+    return f'"""{safe(docstring)}"""\n\nfrom __future__ import annotations\n\n' + "\n".join(unique) + "\n\n" + body
 
 
-def _wiring(setting: Setting, split: Split, task: Task) -> str:
+def task_fields(setting: Setting) -> dict[str, str]:
+    """What every workflow of a run is told of the task, as Python."""
+    task, split = setting.task, setting.split
     validation = next((t.key for t in task.tables if t.role == "validation"), None)
     test = task.labelled_test.key if task.labelled_test is not None else None
     files = {t.key: t.key for t in task.tables if t.role != "test" or t.key == test}
-    fields: dict[str, Any] = {
-        "values": "VALUES",
+    return {
         "files": repr(files),
         "samples_file": repr(task.samples_table.key),
         "targets": repr(list(task.targets)),
@@ -306,19 +330,29 @@ def _wiring(setting: Setting, split: Split, task: Task) -> str:
         **optional(task),
         "seed": repr(setting.seed),
         "threads": repr(setting.threads),
-    }
-    calls = {
-        "load": "load",
-        "data_preparation": "DataPreparation",
-        "build_model": "build_model",
-        "post_processing": "PostProcessing",
         "fit_predict": "fit_predict",
         "score": "score",
         **setting.domain.wiring,
     }
-    arguments = "\n".join(f"    {k}={v}," for k, v in {**calls, **fields}.items())
+
+
+def module_fields(setting: Setting, network: bool, names: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a workflow is told of its modules, as Python; ``names``: how names of the contract are written in the program."""
+    name = names or {n: n for n in CONTRACT}
+    build_model = name["build_model"]
+    return {
+        "load": name["load"],
+        "data_preparation": name["DataPreparation"],
+        "build_model": f"trained({build_model}, {setting.kind!r})" if network else build_model,
+        "post_processing": name["PostProcessing"],
+    }
+
+
+def _wiring(setting: Setting, network: bool) -> str:
+    fields = {**module_fields(setting, network), "values": "VALUES", **task_fields(setting)}
+    arguments = "\n".join(f"    {k}={v}," for k, v in fields.items())
     return (
-        f"{_banner('The task')}\n\nWORKFLOW = Workflow(\n{arguments}\n)\n\n"
+        f"{banner('The task')}\n\nWORKFLOW = Workflow(\n{arguments}\n)\n\n"
         'if __name__ == "__main__":\n    sys.exit(main(WORKFLOW, fit, predict, __doc__ or ""))\n'
     )
 
@@ -335,17 +369,19 @@ def optional(task: Task) -> dict[str, str]:
     return found
 
 
-def _banner(title: str) -> str:
+def banner(title: str) -> str:
+    """The heading of a section."""
     return f"# {'-' * 100}\n# {title}\n# {'-' * 100}"
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
+    """A text that can stand within triple quotes."""
     return text.replace("\\", "\\\\").replace('"""', "'''")
 
 
-def header(program: Program) -> str:
+def header(source: str) -> str:
     """PEP 723 header: `uv run program.py` installs what the program needs."""
-    pins = json.dumps(requirements(program.source), indent=2).splitlines()
+    pins = json.dumps(requirements(source), indent=2).splitlines()
     lines = [
         "# /// script",
         '# requires-python = ">=3.11"',

@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import threading
+import time as clock
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,9 +69,13 @@ def run(
     share: Share = None,
     prompts: Annotated[Path | None, typer.Option(help="Folder whose files replace prompts.")] = None,
     record: Record = None,
-    strategy: Annotated[str | None, typer.Option(help="How to search: random.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="How to search: bohb (default), hyperband, tpe, random.")] = None,
     workers: Annotated[int | None, typer.Option(help="Trials at once (default: the cores).")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of splits and search (default: 0).")] = None,
+    ensemble: Annotated[
+        bool | None, typer.Option("--ensemble/--no-ensemble", help="Join several programs (default: over 60 s).")
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(help="Ask the writer so often what to try (default: 1).")] = None,
     no_sandbox: Annotated[bool, typer.Option("--no-sandbox", help="Run generated code without isolation.")] = False,
     as_json: AsJson = False,
     resume: Annotated[Path | None, typer.Option(help="Continue the run in this folder.")] = None,
@@ -79,8 +84,8 @@ def run(
     work(
         as_json, task=task, workspace=workspace, model=model, base_url=base_url, out=out, time=time, evaluations=evaluations,
         max_cost=max_cost, max_tokens=max_tokens, price=price, timeout=timeout, candidates=candidates, attempts=attempts, share=share,
-        prompts=prompts, record=record, strategy=strategy, workers=workers, seed=seed,
-        sandbox="none" if no_sandbox else None, resume=resume,
+        prompts=prompts, record=record, strategy=strategy, workers=workers, seed=seed, ensemble=ensemble,
+        rounds=rounds,         sandbox="none" if no_sandbox else None, resume=resume,
     )  # fmt: skip
 
 
@@ -92,7 +97,7 @@ def work(as_json: bool, **given: Any) -> None:
 
     stop = stop_on_interrupt()
     with Progress(quiet=as_json) as progress:
-        result = synthesize(**given, on_event=progress, stop=stop)
+        result = synthesize(**given, on_event=progress, stop=stop, began=process_start())
     print(json.dumps(result.summary()) if as_json else "\n".join(closing(result)))
 
 
@@ -186,12 +191,20 @@ def doctor(model: Model = None, base_url: BaseUrl = None, price: Price = None) -
         print(line, flush=True)
 
 
+def process_start() -> float:
+    """The `time.monotonic()` at which this process began: a time limit counts from there, imports included."""
+    import psutil
+
+    return clock.monotonic() - max(0.0, clock.time() - psutil.Process().create_time())
+
+
 def stop_on_interrupt() -> threading.Event:
     """An event that the first Ctrl-C sets (hand over the best so far); the second one stops at once."""
     event = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:
         if event.is_set():
+            print("stopped; continue with `text-to-ml resume RUN`", file=sys.stderr, flush=True)
             raise KeyboardInterrupt
         event.set()
         print("\nstopping: the best program so far is handed over; Ctrl-C again stops at once", file=sys.stderr)
@@ -202,12 +215,9 @@ def stop_on_interrupt() -> threading.Event:
 
 
 def main() -> None:
-    """Entry point: one message and exit code 2 for what the user gave, 130 for Ctrl-C twice."""
+    """Entry point: one message and exit code 2 for what the user gave (130 for Ctrl-C: typer)."""
     try:
         app()
     except TextToMLError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("stopped; continue with `text-to-ml resume RUN`", file=sys.stderr)
-        sys.exit(130)

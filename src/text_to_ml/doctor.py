@@ -21,6 +21,7 @@ PACKAGES = (
     ("openpyxl", "Excel files"),
     ("ruff", "formatting of programs"),
     ("torch", "deep learning"),
+    ("lightning", "training of networks"),
     ("transformers", "pretrained models"),
 )
 
@@ -60,7 +61,23 @@ def machine() -> list[str]:
     for line in describe():
         lines += textwrap.wrap(line, 78, initial_indent="sandbox    ", subsequent_indent=" " * 13)
     lines.append(f"device     {device()}")
+    lines += weights()
     lines.append("model      builtin: works without a network or a key")
+    return lines
+
+
+def weights() -> list[str]:
+    """Pretrained models on this machine, and why one cannot be used."""
+    from text_to_ml import pretrained
+
+    models = pretrained.found()
+    if not models:
+        said = f"none on this machine: name a folder of models in {pretrained.FOLDER}, or fill the cache {pretrained.cache()}"
+        return textwrap.wrap(said, 78, initial_indent="weights    ", subsequent_indent=" " * 13)
+    lines = []
+    for m in models:
+        said = f"{m.name}: cannot be used, {m.fault}" if m.fault else f"{m.name} ({m.kind}, {m.type})"
+        lines += textwrap.wrap(said, 78, initial_indent="weights    ", subsequent_indent=" " * 13)
     return lines
 
 

@@ -42,8 +42,8 @@ def take_edits(
             wanted.add((stage, name))
         if plain(text) == plain(payload["module"]["source"]):
             continue
-        module = Module(stage, name, text, BY_HAND)
         candidate = candidate_from_json(payload["candidate"])
+        module = Module(stage, name, text, BY_HAND, candidate.network)
         report = verifier.verify(module, candidate)
         if not report.passed:
             raise OptionError(

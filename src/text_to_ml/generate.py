@@ -141,7 +141,7 @@ class Generator:
         earlier = attempts_at(self.store, place)
 
         def module(source: str) -> Module:
-            return Module(candidate.stage, candidate.name, source, candidate.writer)
+            return Module(candidate.stage, candidate.name, source, candidate.writer, candidate.network)
 
         def verify(source: str) -> TestReport:
             report = self.verifiers[candidate.writer].verify(module(source), candidate)

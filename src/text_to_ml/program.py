@@ -78,7 +78,9 @@ class Candidate:
     """A method suggested for a stage, with its hyperparameters; ``name`` is a unique identifier within its stage.
 
     ``writer`` names who suggested it and writes it. ``reserve``: never sampled while its stage has other candidates;
-    for baselines, and for what carries a run whose language model gives nothing.
+    for baselines, and for what carries a run whose language model gives nothing. ``network``: its `build_model` gives an
+    `nn.Module`, which pre-written code trains; its hyperparameters then hold those of `fine_tuning`. ``pretrained``: names of
+    the weights that it loads.
     """
 
     stage: Stage
@@ -88,10 +90,40 @@ class Candidate:
     packages: tuple[str, ...] = ()
     writer: str = ""
     reserve: bool = False
+    network: bool = False
+    pretrained: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> tuple[Hyperparameter, ...]:
+        """The hyperparameters that the module itself takes: all but those of training."""
+        return tuple(h for h in self.hyperparameters if not (self.network and h.name in FINE_TUNING))
 
     def defaults(self) -> dict[str, Value]:
         """Each hyperparameter at its default."""
         return {h.name: h.default for h in self.hyperparameters}
+
+
+FINE_TUNING = ("batch_size", "learning_rate", "weight_decay", "momentum", "optimizer", "scheduler")
+"""Hyperparameters of training (paper, Table 5)."""
+
+
+LARGEST_BUDGET = 30
+"""Epochs of a network that is trained to the end (paper, section 6)."""
+
+
+def fine_tuning(
+    learning_rate: float = 1e-3, batch_size: int = 32, weight_decay: float = 1e-2, optimizer: str = "AdamW"
+) -> tuple[Hyperparameter, ...]:
+    """The space of Table 5 (paper, Appendix C.2), with defaults that suit a network."""
+    optimizers = dict.fromkeys((optimizer, "AdamW", "Adam", "SGD"))
+    return (
+        Hyperparameter("batch_size", "int", batch_size, 2, 64, log=True),
+        Hyperparameter("learning_rate", "float", learning_rate, 1e-5, 1e-1, log=True),
+        Hyperparameter("weight_decay", "float", weight_decay, 1e-4, 1e-1, log=True),
+        Hyperparameter("momentum", "float", 0.9, 0.01, 0.99),
+        Hyperparameter("optimizer", "categorical", optimizer, choices=tuple(optimizers)),
+        Hyperparameter("scheduler", "categorical", "cosine", choices=("cosine", "plateau")),
+    )
 
 
 @dataclass(frozen=True)
@@ -121,10 +153,18 @@ class Configuration:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """S: the candidates of each stage, and ``portfolio``: configurations to try first, in this order."""
+    """S: the candidates of each stage, and ``portfolio``: configurations to try first, in this order. ``offset``: number of the
+    trial with which it begins, where a search goes on in another round."""
 
     candidates: tuple[Candidate, ...]
     portfolio: tuple[Configuration, ...] = ()
+    offset: int = 0
+
+    def grown(self, more: SearchSpace, offset: int) -> SearchSpace:
+        """With the candidates of another space too, whose portfolio is to be tried from trial number ``offset`` on."""
+        known = {(c.stage, c.name) for c in self.candidates}
+        new = tuple(c for c in more.candidates if (c.stage, c.name) not in known)
+        return replace(self, candidates=(*self.candidates, *new), portfolio=more.portfolio, offset=offset)
 
     def stage(self, stage: Stage) -> tuple[Candidate, ...]:
         """The candidates of one stage, in the writer's order."""
@@ -148,12 +188,13 @@ class SearchSpace:
 
 @dataclass(frozen=True)
 class Module:
-    """The code of one candidate, as its writer wrote it."""
+    """The code of one candidate, as its writer wrote it. ``network``: as in `Candidate`."""
 
     stage: Stage
     candidate: str
     source: str
     writer: str = ""
+    network: bool = False
 
     @property
     def digest(self) -> str:
@@ -190,6 +231,8 @@ def candidate_from_json(data: Mapping[str, Any]) -> Candidate:
         packages=tuple(data.get("packages", ())),
         writer=str(data.get("writer", "")),
         reserve=bool(data.get("reserve", False)),
+        network=bool(data.get("network", False)),
+        pretrained=tuple(data.get("pretrained") or ()),
     )
 
 
@@ -204,9 +247,11 @@ def space_from_json(data: Mapping[str, Any]) -> SearchSpace:
     return SearchSpace(
         tuple(candidate_from_json(c) for c in data["candidates"]),
         tuple(configuration_from_json(p) for p in data.get("portfolio", ())),
+        int(data.get("offset", 0)),
     )
 
 
 def module_from_json(data: Mapping[str, Any]) -> Module:
     """Inverse of `to_json` for a module."""
-    return Module(Stage(data["stage"]), data["candidate"], data["source"], data.get("writer", ""))
+    stage, network = Stage(data["stage"]), bool(data.get("network", False))
+    return Module(stage, data["candidate"], data["source"], data.get("writer", ""), network)

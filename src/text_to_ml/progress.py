@@ -87,6 +87,10 @@ class Progress:
             return self._llm(event.kind, data)
         if event.kind == "attempt":
             return self._attempt(data)
+        if event.kind == "left_out":
+            return f"left out {', '.join(data['names'])}: {data['reason']}"
+        if event.kind == "proxies":
+            return f"zero-cost proxies keep {', '.join(data['kept'])}; dropped: {', '.join(data['dropped'])}"
         if event.kind == "fallback":
             return f"the built-in writer steps in for the {data['what']}: {data['reason']}"
         if event.kind == "module":
@@ -95,10 +99,18 @@ class Progress:
             return self._trial(data)
         if event.kind == "finalist":
             return f"finalist {data['number']}: {number(data['score'])}, fresh folds {mean(data['rescored'])}"
+        if event.kind == "round":
+            self.own |= {c["name"] for c in data["candidates"]}
+            new = ", ".join(c["name"] for c in data["candidates"]) or "no new candidates"
+            return f"round {data['number']}: {new}, {len(data['portfolio'])} programs to try first"
+        if event.kind == "ensemble":
+            verdict = "is better than one program" if data["used"] else f"not used: {data['reason']}"
+            return f"ensemble of {len(data['members'])}: {number(data['score'])}, {verdict}"
         if event.kind == "refused":
             return f"trial {data['trial']} was not handed over: {data['reason']}"
         if event.kind == "handed_over":
-            return f"handed over trial {data['trial']}: validation {number(data['validation'])}, test {number(data['test'])}"
+            what = "an ensemble" if data.get("ensemble") else f"trial {data['trial']}"
+            return f"handed over {what}: validation {number(data['validation'])}, test {number(data['test'])}"
         return ""
 
     def _llm(self, kind: str, data: Any) -> str:
@@ -136,6 +148,8 @@ class Progress:
             self.failed += data["state"] == "failed"
             reason = data["error"].splitlines()[0] if data["error"] else data["state"]
             return f"{data['number']:>4}  {'—':>9}  {reason}: {label}"
+        if data.get("budget", 1.0) < 1.0:
+            return f"{data['number']:>4}  {number(data['score']):>9}  {label} (at {data['budget']:.2g} of a full evaluation)"
         sign = 1.0 if self.minimize else -1.0
         better = self.best is None or sign * data["score"] < sign * self.best["score"]
         if better:

@@ -24,7 +24,7 @@ from text_to_ml.program import (
     configuration_from_json,
     module_from_json,
 )
-from text_to_ml.search.study import Trial
+from text_to_ml.search.trial import Trial
 from text_to_ml.store import Event, RunFolder
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def trial_from_json(data: Mapping[str, Any]) -> Trial:
     """Inverse of the recorded form of a trial."""
     fields = {k: v for k, v in data.items() if k != "configuration"}
     fields["folds"] = tuple(fields.get("folds") or ())
-    fields["rescored"] = tuple(fields.get("rescored") or ())
+    for name in ("rescored", "blocks", "rescored_blocks"):
+        fields[name] = tuple(fields.get(name) or ())
     return Trial(configuration=configuration_from_json(data["configuration"]), **fields)
 
 
@@ -117,9 +118,9 @@ class Run:
 
     @cached_property
     def leaderboard(self) -> list[Trial]:
-        """Finished trials, best first: finalists by all their scores, then the others."""
+        """Finished trials at full budget, best first: finalists by all their scores, then the others."""
         sign = 1.0 if self.direction == "minimize" else -1.0
-        finished = [t for t in self.records if t.state == "finished" and t.mean_score is not None]
+        finished = [t for t in self.records if t.full and t.mean_score is not None]
         chosen = self.last("handed_over").get("trial")
         return sorted(
             finished, key=lambda t: (t.number != chosen, not t.rescored, sign * (t.mean_score or 0.0), t.number)
@@ -136,7 +137,8 @@ class Run:
 
     @property
     def best(self) -> dict[str, Any]:
-        """The chosen program: candidates and values by stage, validation and test score."""
+        """The chosen program, of an ensemble its strongest member: candidates and values by stage, validation and test score with
+        their standard errors."""
         handed = self.last("handed_over")
         if not handed:
             return {}
@@ -144,11 +146,17 @@ class Run:
         choices = {
             str(s): {"candidate": c.candidate, "values": dict(c.values)} for s, c in configuration.choices.items()
         }
-        return {"trial": handed["trial"], "validation": handed["validation"], "test": handed["test"], **choices}
+        scores = {k: handed.get(k) for k in ("validation", "validation_spread", "test", "test_spread")}
+        return {"trial": handed["trial"], **scores, **choices}
+
+    @property
+    def members(self) -> list[dict[str, Any]]:
+        """Of an ensemble: trial, weight and configuration of each member; empty for a single program."""
+        return list((self.last("handed_over").get("ensemble") or {}).get("members", ()))
 
     @property
     def trials(self) -> pd.DataFrame:
-        """One row per trial: number, origin, state, score, seconds, the candidates, and a column per hyperparameter."""
+        """One row per trial: number, origin, state, score, seconds, budget, the candidates, and a column per hyperparameter."""
         import pandas as pd
 
         rows = []
@@ -160,6 +168,7 @@ class Run:
                 "score": trial.score,
                 "seconds": trial.seconds,
                 "fit_seconds": trial.fit_seconds,
+                "budget": trial.budget,
                 "cost": trial.cost,
                 "error": trial.error,
             }
@@ -246,14 +255,15 @@ class Run:
             "validation": handed.get("validation"),
             "test": handed.get("test"),
             "writer": self.started["options"]["model"],
-            "candidates": len(self.last("space").get("candidates", ())),
+            "candidates": sum(len(e.payload["candidates"]) for e in self.events("space", "round")),
             "verified": sum(module is not None for _, module in modules.values()),
             "trials": len(self.records),
             "cost": round(sum(t.cost for t in self.records), 4),
             "llm_cost_usd": self.llm()["cost_usd"],
             "llm": self.llm(),
             "seconds": ended.get("seconds"),
-            "best": {k: v for k, v in self.best.items() if k not in ("trial", "validation", "test")},
+            "best": {k: v for k, v in self.best.items() if k in STAGES},
+            "ensemble": self.members,
         }
 
     def __repr__(self) -> str:

@@ -32,6 +32,7 @@ from text_to_ml.writers.view import SHARES
 DEFAULT_SECONDS = 60.0
 DEFAULT_EVALUATIONS = 30
 """What a run with a language model stops at where neither --time nor --evaluations is given: replies may take minutes."""
+ENSEMBLE_SECONDS = 60.0
 BUILTIN = "builtin"
 SMALL = 5000
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
@@ -44,12 +45,14 @@ class Options:
     candidates  methods asked for per stage, 1 to 20      attempts  at one module before its candidate is dropped
     prompts     a folder whose files replace prompts      record    a file that replies are appended to
     timeout     seconds for one reply
+    rounds      how often the writer is asked what to try; after the first time with what was found so far
+    ensemble    whether several programs may be handed over as one; None: where there are more than `ENSEMBLE_SECONDS`
     """
 
     model: str = BUILTIN
     seconds: float | None = DEFAULT_SECONDS
     evaluations: int | None = None
-    strategy: str = "random"
+    strategy: str = "bohb"
     workers: int = 2
     seed: int = 0
     share: str = "summary"
@@ -63,6 +66,15 @@ class Options:
     timeout: float = 180.0
     candidates: int = 5
     attempts: int = 30
+    ensemble: bool | None = None
+    rounds: int = 1
+
+    @property
+    def may_join(self) -> bool:
+        """True where an ensemble may be handed over."""
+        if self.ensemble is None:
+            return self.seconds is not None and self.seconds > ENSEMBLE_SECONDS
+        return self.ensemble
 
     @classmethod
     def make(cls, **given: Any) -> Options:
@@ -86,6 +98,7 @@ class Options:
             ("workers", 1, None),
             ("candidates", 1, 20),
             ("attempts", 1, None),
+            ("rounds", 1, 20),
         ):
             value = getattr(self, name)
             if value is not None and (value < low or (high is not None and value > high)):

@@ -8,6 +8,7 @@ the same lock.
 from __future__ import annotations
 
 import ast
+import hashlib
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,32 @@ def parse(source: str) -> ast.Module:
     """The syntax tree of a source text; SyntaxError or ValueError where it is not Python."""
     with _LOCK:
         return ast.parse(source)
+
+
+def reached(tree: ast.Module, root: str) -> dict[str, ast.stmt]:
+    """The definitions at the top level that one of them reaches, itself included, by name; imports left out."""
+    owners: dict[str, ast.stmt] = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            owners[node.name] = node
+        for part in ast.walk(node) if isinstance(node, ast.Assign | ast.AnnAssign) else ():
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                owners[part.id] = node
+    found: dict[str, ast.stmt] = {}
+    waiting = [root]
+    while waiting:
+        name = waiting.pop()
+        if name in found or name not in owners:
+            continue
+        found[name] = owners[name]
+        waiting += [n.id for n in ast.walk(owners[name]) if isinstance(n, ast.Name)]
+    return found
+
+
+def load_key(source: str) -> str:
+    """A digest of `load` and of everything at the top level that it reaches: equal keys load equal data."""
+    found = sorted((name, ast.dump(node)) for name, node in reached(parse(source), "load").items())
+    return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
 
 
 def load_array(path: Path) -> np.ndarray:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 import time as clock
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from text_to_ml.edits import take_edits
-from text_to_ml.handover import HandedOver, choose
+from text_to_ml.handover import Desk, HandedOver, conclude
 from text_to_ml.run import Run
-from text_to_ml.search.study import Budget
+from text_to_ml.search.trial import Budget
 from text_to_ml.start import Options, begin, record_start, take_up
 from text_to_ml.store import Event
 from text_to_ml.values import Description
@@ -39,11 +38,14 @@ def synthesize(
     strategy: str | None = None,
     workers: int | None = None,
     seed: int | None = None,
+    ensemble: bool | None = None,
+    rounds: int | None = None,
     sandbox: str | None = None,
     resume: str | Path | None = None,
     lock: Sequence[str] = (),
     on_event: Callable[[Event], None] | None = None,
     stop: threading.Event | None = None,
+    began: float | None = None,
 ) -> Run:
     """Turn a described task into one optimised, executable program; returns the run, with ``run.program``.
 
@@ -52,14 +54,17 @@ def synthesize(
     "10m"; where ``evaluations`` is not given either, 60 s (built in) or 30 evaluations (language model). ``max_cost``: US
     dollars, ``price``: dollars per million input and output tokens, ``timeout``: seconds for one reply. ``share``: what a language model sees of the data: names,
     summary or rows. ``resume``: the folder of an interrupted run; ``lock``: its modules to search around, as "stage/name". Raises
-    `TextToMLError` for what cannot be used. Setting ``stop`` ends the search; the best program so far is handed over.
+    `TextToMLError` for what cannot be used. Setting ``stop`` ends the search; the best program so far is handed over. ``rounds``: how often the writer is
+    asked what to try, from the second time on with what was found so far; the budget is shared equally. ``ensemble``:
+    whether several programs may be handed over as one, which is so by default with more than a minute. ``began``: the `time.monotonic()` from
+    which the time limit counts (default: now).
     """
-    began = clock.monotonic()
+    began = clock.monotonic() if began is None else began
     given = {
         "model": model, "base_url": base_url, "time": time, "evaluations": evaluations, "max_cost": max_cost,
         "max_tokens": max_tokens, "price": price, "timeout": timeout, "candidates": candidates, "attempts": attempts, "share": share,
         "prompts": None if prompts is None else str(prompts), "record": None if record is None else str(record),
-        "strategy": strategy, "workers": workers, "seed": seed, "sandbox": sandbox,
+        "strategy": strategy, "workers": workers, "seed": seed, "sandbox": sandbox, "ensemble": ensemble, "rounds": rounds,
     }  # fmt: skip
     unknown_metric = ""
     if resume is not None:
@@ -91,13 +96,16 @@ def search(shop: Workshop, budget: Budget, lock: Sequence[str] = ()) -> HandedOv
     space, plan = shop.outline()
     verifier = shop.verifier(space, plan)
     locked = take_edits(shop.store, space, verifier, lock)
-    study = shop.study(space, shop.generator(plan, verifier), locked)
+    study = shop.study(space, shop.generator(plan, verifier), locked, verifier)
     try:
-        study.run(budget)
-        finalists = study.rescore(budget)
-        for trial in finalists:
-            shop.store.append("finalist", asdict(trial))
-        return choose(study, finalists, shop.setting, shop.box, shop.store, shop.work)
+        for number in range(shop.rounds_begun(), shop.options.rounds + 1):
+            if number > shop.rounds_begun():
+                study.extend(shop.next_round(study, number))
+            study.run(budget, number / shop.options.rounds)
+            if shop.stop.is_set():
+                break
+        shop.end_of_writing()
+        return conclude(study, budget, Desk(study, shop.setting, shop.box, shop.store, shop.work))
     finally:
-        shop.write_unit_tests(space, plan, verifier)
+        shop.write_unit_tests(study.space, plan, verifier)
         study.close()

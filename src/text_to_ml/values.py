@@ -110,9 +110,9 @@ class Table:
 
     ``key``: its name relative to the workspace, with forward slashes (generated code says ``files[key]``).
     ``role``: samples (the main table), labels (targets only, joined on the entity, or line by line where there is none), validation,
-    test, "validation labels" and "test labels" (their targets, line by line), other; more (further training samples, read like the
-    main table), images (the folder of the images that a table names). A folder of images that are labelled by their place or name is
-    a table too.
+    test, "validation labels" and "test labels" (their targets, line by line), other; more (further training samples, read like
+    the main table), images (the folder of the images that a table names). A folder of images that are labelled by their place or
+    name is a table too.
     """
 
     key: str

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from text_to_ml.domains.base import SYNTHETIC, DomainFamily
+from text_to_ml.domains.base import NETWORK, SYNTHETIC, DomainFamily
 from text_to_ml.program import Candidate, Hyperparameter, Module, Stage, Value
 from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Sandbox
 from text_to_ml.sandbox.environment import imports_of
@@ -27,6 +27,8 @@ from text_to_ml.static_rules import Code, findings
 
 MAX_FEEDBACK_LINES = 40
 LIMITS = Limits(wall_seconds=60.0, memory_mb=4096)
+DEEP = 4
+"""So many times the limits are given to what imports PyTorch and loads weights."""
 END_RULE = "tests_run_to_their_end"
 END_SENTENCE = "The module can be imported and its unit tests run to their end within the limits."
 
@@ -96,14 +98,16 @@ def reason_of(message: str) -> str:
 
 def static_failures(source: str, required: tuple[str, ...], candidate: Candidate | None = None) -> list[Failure]:
     """What is wrong with a text that can be seen without running it."""
-    parameters = candidate.hyperparameters if candidate is not None else ()
+    parameters = candidate.own if candidate is not None else ()
     return [Failure(*found) for found in findings(Code(source, required, parameters))]
 
 
 def rule_sentences(domain: DomainFamily, stage: str, kind: str = "") -> list[tuple[str, str]]:
-    """(name, sentence) of every rule that a module of this stage must keep (`SYNTHETIC`: a program for synthetic data),
-    in the order in which they are checked; for the prompt. ``kind``: of the task; "" gives the rules of all kinds."""
-    required = domain.synthetic_required if stage == SYNTHETIC else domain.required[Stage(stage)]
+    """(name, sentence) of every rule that a module of this stage must keep (`SYNTHETIC`: a program for synthetic data,
+    `NETWORK`: a model that is a network), in the order in which they are checked; for the prompt. ``kind``: of the task;
+    "" gives the rules of all kinds."""
+    place = Stage.MODELING if stage == NETWORK else stage
+    required = domain.synthetic_required if place == SYNTHETIC else domain.required[Stage(place)]
     skipped = "hyperparameters_are_arguments" if stage == SYNTHETIC else ""
     static = [(r.name, r.text(required)) for r in STATIC_RULES if r.name != skipped]
     return [*static, (END_RULE, END_SENTENCE), *((r.name, r.sentence) for r in domain.rules(stage) if r.applies(kind))]
@@ -112,10 +116,11 @@ def rule_sentences(domain: DomainFamily, stage: str, kind: str = "") -> list[tup
 def settings_of(candidate: Candidate) -> list[dict[str, Any]]:
     """The settings at which a module is verified: the default first, then each range's low end and high end, and its
     middle unless the default lies inside. Numbers move together; each choice of a categorical appears at least once.
+    Hyperparameters of training are not the module's and take no part.
     """
-    defaults = candidate.defaults()
+    defaults = {h.name: h.default for h in candidate.own}
     settings: list[dict[str, Value]] = [defaults]
-    ends = {h.name: marks(h) for h in candidate.hyperparameters}
+    ends = {h.name: marks(h) for h in candidate.own}
     width = max((len(e) for e in ends.values()), default=0)
     for i in range(width):
         settings.append({name: values[i % len(values)] for name, values in ends.items()})
@@ -167,17 +172,20 @@ class Verifier:
             return TestReport(False, tuple(failures))
         on_files = module.stage is Stage.PREPARATION
         payload = {
-            "stage": str(module.stage),
+            "stage": NETWORK if candidate.network else str(module.stage),
             "source": module.source,
             "name": f"{module.stage}: {module.candidate}",
             "settings": settings_of(candidate),
-            "facts": self.facts if on_files else self._synthetic_facts(),
+            "facts": self.facts if on_files else self.synthetic_facts(),
             "synthetic": [] if on_files else list(self.synthetic),
         }
         mark = None if self.passes is None or on_files else self.passes / fingerprint(payload)
         if mark is not None and mark.exists():
             return TestReport(True, synthetic=mark.read_text(encoding="utf-8"))
-        report = self._run(payload, f"{module.stage}-{module.candidate}-{module.digest[:8]}", self.limits)
+        limits = self.limits
+        if candidate.network or candidate.pretrained:
+            limits = replace(limits, wall_seconds=DEEP * limits.wall_seconds, memory_mb=max(8192, limits.memory_mb))
+        report = self._run(payload, f"{module.stage}-{module.candidate}-{module.digest[:8]}", limits)
         if mark is not None and report.passed:
             with contextlib.suppress(OSError):
                 mark.parent.mkdir(parents=True, exist_ok=True)
@@ -193,7 +201,7 @@ class Verifier:
         payload = {"stage": SYNTHETIC, "source": source, "name": SYNTHETIC, "settings": settings}
         digest = hashlib.sha256(source.encode()).hexdigest()[:8]
         limits = replace(self.limits, wall_seconds=min(20.0, self.limits.wall_seconds))
-        return self._run({**payload, "facts": self._synthetic_facts()}, f"{SYNTHETIC}-{digest}", limits)
+        return self._run({**payload, "facts": self.synthetic_facts()}, f"{SYNTHETIC}-{digest}", limits)
 
     def _run(self, payload: dict[str, Any], name: str, limits: Limits) -> TestReport:
         scratch = self.folder / name
@@ -210,7 +218,7 @@ class Verifier:
         used = str(result.value.get("synthetic", ""))
         return TestReport(not broken, tuple(broken), len(outcomes), result.seconds, slowest, used)
 
-    def _synthetic_facts(self) -> dict[str, Any]:
+    def synthetic_facts(self) -> dict[str, Any]:
         """The facts that synthetic data is made from: nothing of the files."""
         kept = (
             "kind",
@@ -235,7 +243,18 @@ class Verifier:
 def fingerprint(payload: Mapping[str, Any]) -> str:
     """A digest of a module, its tests and the packages that they run on."""
     tests = [p.read_bytes() for p in sorted(Path(__file__).parent.glob("domains/*/*.py"))]
-    packages = ("numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "catboost", "torch")
+    packages = (
+        "numpy",
+        "pandas",
+        "scipy",
+        "scikit-learn",
+        "lightgbm",
+        "xgboost-cpu",
+        "xgboost",
+        "catboost",
+        "torch",
+        "transformers",
+    )
     versions = [sys.version]
     for name in packages:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import ExitStack
@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from text_to_ml import deep, pretrained
 from text_to_ml.assemble import Setting
 from text_to_ml.domains.base import get_domain
 from text_to_ml.errors import LLMError, LLMRejected, LLMUnreachable, ReplayMiss
@@ -27,13 +28,18 @@ from text_to_ml.plan import Plan, plan_from_json
 from text_to_ml.program import SearchSpace, space_from_json, to_json
 from text_to_ml.prompts import Prompts
 from text_to_ml.run import TRIALS, trials_of
+from text_to_ml.runtime.split import Split
 from text_to_ml.sandbox import open_sandbox
 from text_to_ml.sandbox.base import Limits
+from text_to_ml.search.board import board_of
 from text_to_ml.search.data import DataStore
 from text_to_ml.search.evaluation import Evaluator
+from text_to_ml.search.fidelity import Fidelity, fidelity
 from text_to_ml.search.scoring import SandboxedScore
-from text_to_ml.search.strategies import get_strategy
-from text_to_ml.search.study import Budget, Study, Trial
+from text_to_ml.search.screening import Screening
+from text_to_ml.search.strategies import LAG, Settings, get_strategy
+from text_to_ml.search.study import Study
+from text_to_ml.search.trial import Budget, Trial, Watch
 from text_to_ml.start import BUILTIN, Options, metric_of, split_of
 from text_to_ml.store import RunFolder
 from text_to_ml.task.understand import understand
@@ -67,6 +73,7 @@ class Workshop:
         self.redact: Callable[[str], str] = str
         self.limits = Limits(wall_seconds=trial_seconds(options.seconds), memory_mb=8192)
         with ExitStack() as opened:
+            self.hush = opened.enter_context(Watch(stop, lambda: False))
             opened.callback(shutil.rmtree, self.work, ignore_errors=True)
             shutil.rmtree(self.work, ignore_errors=True)
             self.work.mkdir()
@@ -85,7 +92,7 @@ class Workshop:
                 task, self.domain, metric, split_of(task, options.seed), self.domain.kind(task), options.seed
             )
             data = DataStore(self.setting, self.box, self.work / "data", self.limits)
-            self.evaluator = Evaluator(self.setting, self.box, data, self.work, self.limits)
+            self.evaluator = Evaluator(self.setting, self.box, data, self.work, self.limits, options.seconds)
             self.writer: Writer = self.builtin if self.llm is None else self._language_model_writer()
             self._opened = opened.pop_all()
 
@@ -119,7 +126,7 @@ class Workshop:
         def wait(purpose: str, seconds: float, reason: str) -> None:
             self.store.append("llm_wait", {"purpose": purpose, "seconds": round(seconds, 1), "reason": reason})
 
-        return Fuse(open_llm(self.options.llm((tokens, cost)), on_wait=wait, on_reply=keep, stop=self.stop), self.stop)
+        return Fuse(open_llm(self.options.llm((tokens, cost)), on_wait=wait, on_reply=keep, stop=self.hush), self.hush)
 
     def _language_model_writer(self) -> LanguageModelWriter:
         assert self.llm is not None
@@ -132,6 +139,7 @@ class Workshop:
             share=self.options.share,
             most=self.options.candidates,
             threads=self.setting.threads,
+            weights=pretrained.at_hand(str(self.task.domain)) if self.domain.networks else (),
         )
 
     def ask(self, what: str, question: Callable[[], T], instead: Callable[[], T]) -> T:
@@ -169,6 +177,10 @@ class Workshop:
         options = {**self.task.description.options, "generated_metric": str(path.resolve())}
         return understand(replace(self.task.description, options=options), self.task.workspace)
 
+    def end_of_writing(self) -> None:
+        """Nothing more is asked of a language model: all waiting for it ends."""
+        self.hush.set()
+
     # ------------------------------------------------------------------------------------- what the method is given
 
     def outline(self) -> tuple[SearchSpace, Plan]:
@@ -181,7 +193,13 @@ class Workshop:
         """The writer's search space, with the built-in candidates in reserve where a language model wrote it."""
         recorded = self.store.last("space")
         if recorded is not None:
-            return space_from_json(recorded.payload)
+            space = space_from_json(recorded.payload)
+            for event in self.store.events("round"):
+                space = space.grown(space_from_json(event.payload), int(event.payload["offset"]))
+            return space
+
+        seconds = self.options.seconds
+        deep.fetch_weights(self.task, seconds, self.store)
 
         def written() -> SearchSpace:
             space = self.writer.space(self.task)
@@ -191,8 +209,28 @@ class Workshop:
             return SearchSpace((*space.candidates, *reserve.candidates), (*reserve.portfolio, *space.portfolio))
 
         space = self.ask("search space", written, lambda: self.builtin.space(self.task))
+        space = deep.without_networks(self.task, space, self.builtin, seconds, self.store)
         self.store.append("space", to_json(space))
         return space
+
+    def rounds_begun(self) -> int:
+        """The number of the round that was begun last."""
+        last = self.store.last("round")
+        return 1 if last is None else int(last.payload["number"])
+
+    def next_round(self, study: Study, number: int) -> SearchSpace:
+        """The space of another round: what the writer proposes after the leaderboard, beside what there is."""
+        board, space = board_of(study, self.setting.metric.name), study.space
+        more = self.ask(
+            f"round {number}",
+            lambda: self.writer.more(self.task, space, board, number),
+            lambda: self.builtin.more(self.task, space, board, number),
+        )
+        offset = study.next_number
+        self.store.append("round", to_json(replace(more, offset=offset)) | {"number": number})
+        grown = space.grown(more, offset)
+        deep.expect(grown, self.box)
+        return grown
 
     def _plan(self) -> Plan:
         """The writer's plan, or the domain's own."""
@@ -256,28 +294,65 @@ class Workshop:
             cap=self.options.attempts,
         )
 
-    def study(self, space: SearchSpace, generator: Generator, locked: frozenset[Any] = frozenset()) -> Study:
+    def screening(self, verifier: Verifier) -> Callable[..., Mapping[str, str]]:
+        """Zero-cost proxies for networks; the verdict of an interrupted run stands."""
+        recorded = self.store.last("proxies")
+        if recorded is not None:
+            dropped = {str(k): str(v) for k, v in recorded.payload["dropped"].items()}
+            return lambda networks, deliver: dropped
+        return Screening(
+            self.box,
+            f"text_to_ml.domains.{self.domain.name}",
+            verifier.synthetic_facts(),
+            verifier.synthetic[0] if verifier.synthetic else "",
+            self.work / "proxies",
+            self.limits,
+            lambda verdict: self.store.append("proxies", verdict),
+            self.options.workers,
+        )
+
+    def study(self, space: SearchSpace, generator: Generator, locked: frozenset[Any], verifier: Verifier) -> Study:
         """The search over the space, with the trials of an interrupted run."""
+        deep.expect(space, self.box)
+        options, budgets = self.options, fidelity_of(self.task, self.setting.split)
+        settings = Settings(options.seed, budgets.budgets(), max(LAG, 2 * options.workers), options.seconds is not None)
         return Study(
             space,
-            get_strategy(self.options.strategy, self.options.seed),
+            get_strategy(options.strategy, options.seed, settings),
             self.evaluator,
             deliver=generator,
             record=self._record,
             minimize=self.setting.metric.direction == "minimize",
             workers=self.options.workers,
             race=self.options.seconds is not None,
-            fresh_folds=self.setting.split.folds,
             deliveries=max(self.options.workers, 4 if self.asks(space) else 1),
             prefetch=self.asks(space),
             locked=locked,
+            screen=self.screening(verifier),
             limits=self.limits,
+            fidelity=budgets,
+            ensemble=options.may_join,
+            overhead=self.overhead,
             trials=trials_of(self.store.events(*TRIALS)),
             stop=self.stop,
         )
 
+    def overhead(self) -> float:
+        """Seconds that handing over takes besides fitting: a fresh interpreter imports what the warm one did."""
+        return 1.0 + 0.9 * (getattr(self.box, "warm_seconds", None) or 3.0)
+
     def _record(self, trial: Trial) -> None:
         self.store.append("trial", asdict(trial))
+
+
+def fidelity_of(task: Task, split: Split) -> Fidelity:
+    """What budgets mean for a task: by its folds and the rows that each trains on."""
+    files = {t.role for t in task.tables}
+    folds = 1 if "validation" in files else split.folds
+    rows = task.rows * (1.0 - split.test_fraction)
+    if "validation" not in files:
+        rows *= 1.0 - (1 / folds if folds > 1 else split.validation_fraction)
+    return fidelity(folds, int(rows), len(task.classes))
 
 
 def trial_seconds(seconds: float | None) -> float:

@@ -16,7 +16,7 @@ from tests.conftest import KIND, ROOT
 from text_to_ml import Run, synthesize
 from text_to_ml.domains.base import get_domain
 from text_to_ml.llm.scripted import Fault, ScriptedServer
-from text_to_ml.program import Stage, to_json
+from text_to_ml.program import Candidate, Stage, to_json
 from text_to_ml.task import check
 from text_to_ml.writers.catalogue import CatalogueWriter
 
@@ -78,6 +78,8 @@ class Brain:
         self.writer = CatalogueWriter()
         self.spoil = spoil
         self.names = names or NAMES
+        self.more: dict[Stage, Sequence[str]] = {}
+        """What a second round suggests."""
         self.asked: list[str] = []
         self._lock = threading.Lock()
 
@@ -97,6 +99,10 @@ class Brain:
 
     def answer(self, title: str, prompt: str) -> str:
         """The right answer."""
+        if title.startswith("Suggest what to try next"):
+            known = self.writer.space(self.task)
+            more = {str(s): [entry(c) for c in known.stage(s) if c.name in self.more.get(s, ())] for s in Stage}
+            return json.dumps(more)
         if title.startswith("Suggest"):
             return json.dumps(self.space())
         if title.startswith("Make the plan"):
@@ -131,20 +137,22 @@ class Brain:
         for stage in Stage:
             wanted = self.names[stage]
             chosen = [c for c in space.stage(stage) if c.name in wanted] if wanted else list(space.stage(stage))[:2]
-            reply[str(stage)] = [
-                {
-                    "name": c.name,
-                    "summary": c.summary or c.name,
-                    "packages": list(c.packages),
-                    "hyperparameters": [
-                        {"name": h.name, "kind": h.kind, "low": h.low, "high": h.high, "log": h.log,
-                         "choices": list(h.choices) or None, "default": h.default}
-                        for h in c.hyperparameters
-                    ],
-                }
-                for c in chosen
-            ]  # fmt: skip
+            reply[str(stage)] = [entry(c) for c in chosen]
         return reply
+
+
+def entry(candidate: Candidate) -> dict[str, Any]:
+    """A candidate as a reply says it."""
+    return {
+        "name": candidate.name,
+        "summary": candidate.summary or candidate.name,
+        "packages": list(candidate.packages),
+        "hyperparameters": [
+            {"name": h.name, "kind": h.kind, "low": h.low, "high": h.high, "log": h.log,
+             "choices": list(h.choices) or None, "default": h.default}
+            for h in candidate.hyperparameters
+        ],
+    }  # fmt: skip
 
 
 def fenced(source: str) -> str:

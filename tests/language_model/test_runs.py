@@ -12,8 +12,9 @@ from tests.language_model.brain import FEW, IRIS, Brain, go, spoil_first
 from text_to_ml import Run, synthesize
 from text_to_ml.errors import ReplayMiss, TextToMLError
 from text_to_ml.llm.scripted import ScriptedServer
+from text_to_ml.program import Stage
 from text_to_ml.report.attempts import story
-from text_to_ml.report.text import closing
+from text_to_ml.report.text import closing, full
 
 
 def test_a_language_model_writes_the_program(clean: tuple[Run, Brain, Path]) -> None:
@@ -32,6 +33,24 @@ def test_a_language_model_writes_the_program(clean: tuple[Run, Brain, Path]) -> 
     assert summary["llm"]["calls"] == len(brain.asked) and summary["llm"]["input_tokens"] > 1000
     assert summary["llm"]["cost_usd"] is None
     assert "cost unknown" in "\n".join(closing(run))
+
+
+def test_a_round_brings_new_candidates_after_the_leaderboard(tmp_path: Path) -> None:
+    brain = Brain(IRIS, names=FEW)
+    brain.more = {Stage.MODELING: ("knn",)}
+    with ScriptedServer(brain) as server:
+        run = go(server, tmp_path / "run", evaluations=6, rounds=2, strategy="random")
+    assert run.finished and brain.asked.count("Suggest what to try next") == 1
+    event = run.last("round")
+    assert [c["name"] for c in event["candidates"]] == ["knn"] and event["number"] == 2
+    assert run.modules()[(Stage.MODELING, "knn")][1] is not None
+    tried = [t for t in run.records if t.configuration.choices[Stage.MODELING].candidate == "knn"]
+    assert tried and tried[0].number == event["offset"]
+    prompt = next(e.payload for e in run.events("llm_call") if e.payload["purpose"] == "round/2")["messages"][1][
+        "content"
+    ]
+    assert "| modeling | linear |" in prompt and "accuracy" in prompt
+    assert any("round 2: knn" in line for line in full(run, 5))
 
 
 def test_every_attempt_is_kept_and_told(clean: tuple[Run, Brain, Path]) -> None:

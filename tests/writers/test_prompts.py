@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from text_to_ml.board import Board, Row, Standing
 from text_to_ml.domains.base import get_domain
 from text_to_ml.errors import OptionError
 from text_to_ml.llm.base import Message
@@ -59,12 +60,28 @@ def writer(prompts: Prompts | None = None) -> LanguageModelWriter:
     return made
 
 
+def board() -> Board:
+    """What a search of the example might have found."""
+    space = CatalogueWriter().space(check(IRIS))
+    rows = tuple(Row(p, 0.96 - 0.01 * i, 0.0123, 1.5) for i, p in enumerate(space.portfolio[2:5]))
+    standings = (
+        Standing(Stage.PREPARATION, "scaled", 8, 0.96, 0.25),
+        Standing(Stage.MODELING, "linear", 5, 0.96, 0.1),
+        Standing(Stage.MODELING, "svm", 4, None, 0.9, {"ValueError": 2, "timed out": 1}),
+    )
+    influence = {Stage.PREPARATION: 0.05, Stage.MODELING: 0.71, Stage.POST_PROCESSING: 0.0}
+    dropped = ((Stage.MODELING, "mlp"),)
+    return Board("accuracy", "maximize", rows, standings, influence, dropped, frozenset(str(i) for i in range(12)))
+
+
 def asked(kind: str) -> Sequence[Message]:
     """The messages of one kind of request."""
     task, one, builtin = check(IRIS), writer(), CatalogueWriter()
     plan = builtin.plan(task)
     if kind in ("system", "space"):
         return one.space_messages(task)
+    if kind == "round":
+        return one.round_messages(task, builtin.space(task), board())
     if kind == "plan":
         return one.plan_messages(task)
     if kind == "synthetic":
@@ -83,7 +100,19 @@ def asked(kind: str) -> Sequence[Message]:
 
 
 @pytest.mark.parametrize(
-    "kind", ["system", "space", "plan", "synthetic", "module", "data_preparation", "module_again", "reflect", "metric"]
+    "kind",
+    [
+        "system",
+        "space",
+        "plan",
+        "synthetic",
+        "module",
+        "data_preparation",
+        "module_again",
+        "reflect",
+        "metric",
+        "round",
+    ],
 )
 def test_a_prompt_reads_as_its_snapshot(kind: str) -> None:
     text = asked(kind)[0 if kind == "system" else 1].content
@@ -101,7 +130,7 @@ def test_the_system_message_is_the_same_for_every_request() -> None:
 
 def test_every_prompt_file_is_under_test() -> None:
     tops = {name.removesuffix(".md") for name in prompt_names() if "/" not in name}
-    assert tops == {"system", "space", "plan", "synthetic", "module", "reflect", "metric"}
+    assert tops == {"system", "space", "plan", "synthetic", "module", "reflect", "metric", "round"}
 
 
 def test_a_replaced_prompt_that_names_what_is_not_given_says_so(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from text_to_ml.llm.structured import problems
-from text_to_ml.program import STAGES, Stage
+from text_to_ml.program import FINE_TUNING, STAGES, Stage
 from text_to_ml.task import check
-from text_to_ml.writers.space_reply import SCHEMA, faults, space_of
+from text_to_ml.writers.space_reply import faults, schema, space_of
 
 GOOD: dict[str, Any] = {
     "domain": "tabular",
@@ -75,7 +75,7 @@ def test_a_fault_is_named(case: str) -> None:
 
 def test_a_good_reply_has_no_faults_and_keeps_to_its_schema() -> None:
     assert faults(GOOD, check(IRIS), 5) == []
-    assert problems(GOOD, SCHEMA) == []
+    assert problems(GOOD, schema(False)) == []
 
 
 def test_the_space_of_a_reply() -> None:
@@ -90,3 +90,25 @@ def test_the_space_of_a_reply() -> None:
 
 def test_no_more_candidates_than_were_asked_for_are_taken() -> None:
     assert len(space_of(GOOD, 1, "x").candidates) == 3
+
+
+def test_a_network_is_trained_with_the_hyperparameters_of_fine_tuning() -> None:
+    data = copy.deepcopy(GOOD)
+    own = {"name": "width", "kind": "int", "low": 8, "high": 64, "log": True, "choices": None, "default": 16}
+    listed = {**own, "name": "batch_size"}
+    model = {"name": "cnn", "summary": "A small CNN.", "packages": [], "hyperparameters": [own, listed]}
+    data["modeling"] = [{**model, "network": True, "pretrained": None}, {**model, "name": "svm", "network": False, "pretrained": None}]  # fmt: skip
+    assert problems(data, schema(True)) == [] and problems(data, schema(False)) != []
+    assert faults(data, check(IRIS), 5) == []
+    cnn, svm = space_of(data, 5, "lm").stage(Stage.MODELING)
+    assert cnn.network and [h.name for h in cnn.hyperparameters] == ["width", *FINE_TUNING]
+    assert [h.name for h in cnn.own] == ["width"]
+    assert not svm.network and [h.name for h in svm.hyperparameters] == ["width", "batch_size"]
+
+
+def test_weights_must_be_at_hand() -> None:
+    data = spoilt("modeling", 0, "pretrained", value="bert-base")
+    assert any("'bert-base' are not at hand; none is" in fault for fault in faults(data, check(IRIS), 5))
+    assert any("use one of tiny" in fault for fault in faults(data, check(IRIS), 5, ["tiny"]))
+    assert faults(data, check(IRIS), 5, ["bert-base"]) == []
+    assert space_of(data, 5, "lm").stage(Stage.MODELING)[0].pretrained == ("bert-base",)

@@ -18,6 +18,8 @@ from text_to_ml.values import Task
 
 SYNTHETIC = "synthetic_data"
 """The stage of programs for synthetic data, beside the stages of `text_to_ml.program.Stage`."""
+NETWORK = "network"
+"""The rules of modeling candidates that are networks stand under this name instead of that of their stage."""
 
 
 class DomainFamily(Protocol):
@@ -34,6 +36,11 @@ class DomainFamily(Protocol):
     """Further arguments of a program's workflow: name → what of the copied code is passed."""
     synthetic_required: ClassVar[tuple[str, ...]]
     """Top-level names that a program for synthetic data must define."""
+
+    @property
+    def networks(self) -> bool:
+        """True where models may be networks (`nn.Module`)."""
+        ...
 
     def contract(self) -> str:
         """The contract of generated code, as the prompt shows it."""
@@ -56,7 +63,7 @@ class DomainFamily(Protocol):
         ...
 
     def rules(self, stage: str) -> Sequence[Rule]:
-        """The rules of one stage, `SYNTHETIC` included."""
+        """The rules of one stage, `SYNTHETIC` and `NETWORK` included; none for `NETWORK` where the domain has no networks."""
         ...
 
     def runtime_files(self) -> Sequence[Path]:

@@ -60,6 +60,11 @@ class Metric:
         return value
 
     @property
+    def cheap(self) -> bool:
+        """False where every score is a job of the sandbox."""
+        return not getattr(self.function, "costly", False)
+
+    @property
     def worst(self) -> float:
         """The worst possible score."""
         return math.inf if self.direction == "minimize" else -math.inf

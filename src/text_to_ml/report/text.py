@@ -8,7 +8,6 @@ from typing import Any
 
 from text_to_ml.program import STAGES
 from text_to_ml.run import Run
-from text_to_ml.search.study import noise
 
 WIDTH = 78
 BARS = "▁▂▃▄▅▆▇█"
@@ -38,20 +37,13 @@ def sparkline(values: Sequence[float], width: int) -> str:
 def closing(run: Run) -> list[str]:
     """What `run` prints at its end."""
     best, data = run.best, run.summary()
-    chosen = next((t for t in run.records if t.number == best.get("trial")), None)
-    error = noise(chosen.folds) if chosen else None
     lines = [
         "",
         f"{run.metric} ({'lower' if run.direction == 'minimize' else 'higher'} is better)",
-        f"  validation  {number(best.get('validation'))}" + (f" ± {error:.2g}" if error else ""),
-        f"  test        {number(best.get('test'))}",
+        f"  validation  {with_error(best.get('validation'), best.get('validation_spread'))}",
+        f"  test        {with_error(best.get('test'), best.get('test_spread'))}",
+        *(members(run) or parts(best)),
     ]
-    for stage in STAGES:
-        choice = best[str(stage)]
-        values = ", ".join(f"{k}={_short(v)}" for k, v in choice["values"].items())
-        lines.append(
-            cut(f"  {str(stage).replace('_', ' '):<18}{choice['candidate']}{f' ({values})' if values else ''}")
-        )
     program = str(data["program"])
     lines += [
         "",
@@ -74,6 +66,51 @@ def closing(run: Run) -> list[str]:
     return lines
 
 
+def with_error(score: Any, error: Any) -> str:
+    """A score and its standard error, where there is one."""
+    return number(score) + (f" ± {error:.2g}" if error else "")
+
+
+def parts(best: Mapping[str, Any]) -> list[str]:
+    """What a program is made of, a line for each stage."""
+    lines = []
+    for stage in STAGES:
+        choice = best[str(stage)]
+        values = ", ".join(f"{k}={_short(v)}" for k, v in choice["values"].items())
+        text = f"{choice['candidate']}{f' ({values})' if values else ''}"
+        lines.append(cut(f"  {str(stage).replace('_', ' '):<18}{text}"))
+    return lines
+
+
+def members(run: Run) -> list[str]:
+    """What an ensemble is made of, a line for each member; empty where a single program was handed over."""
+    ensemble = run.last("handed_over").get("ensemble")
+    if not ensemble:
+        return []
+    lines = [f"  ensemble of {len(ensemble['members'])} programs"]
+    if ensemble["gain"] is not None:
+        lines[0] += f", better than the best one by {ensemble['gain']:.2g} ± {ensemble['error']:.2g} on fresh folds"
+    for member in ensemble["members"]:
+        names = " + ".join(c["candidate"] for c in member["configuration"]["choices"].values())
+        lines.append(cut(f"  {member['weight']:>5.0%}  trial {member['trial']}: {names}"))
+    return [cut(line) for line in lines]
+
+
+def _not_joined(run: Run) -> list[str]:
+    """Why an ensemble that was found is not what was handed over."""
+    found = run.last("ensemble")
+    if not found or run.last("handed_over").get("ensemble"):
+        return []
+    why = found["reason"] or "its program could not be handed over"
+    gain = "" if found["gain"] is None else f" (gain {found['gain']:.2g} ± {found['error']:.2g} on fresh folds)"
+    return textwrap.wrap(
+        f"an ensemble of {len(found['members'])} programs was not used: {why}{gain}",
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="    ",
+    )
+
+
 def spending(asked: Mapping[str, Any]) -> str:
     """Calls, tokens and dollars in one line; unknown is said to be unknown."""
     tokens = "tokens unknown"
@@ -93,12 +130,16 @@ def full(run: Run, top: int) -> list[str]:
             f"{started['name']}: {understood['category']}, target {', '.join(understood['targets'])}, {understood['rows']} rows"
         ),
     ]
-    lines += closing(run) if run.finished else ["", f"not finished: continue with `text-to-ml resume {run.folder}`"]
+    lines += (
+        [*closing(run), *_not_joined(run)]
+        if run.finished
+        else ["", f"not finished: continue with `text-to-ml resume {run.folder}`"]
+    )
     lines += ["", f"leaderboard ({run.metric}; fresh: the same program on other folds)"]
     lines.append(f"{'trial':>6} {'score':>10} {'± se':>8} {'fresh':>10} {'seconds':>7}  program")
     board = run.leaderboard
     for trial in [*board[:top], *(t for t in board[top:] if t.origin == "baseline")]:
-        error = noise(trial.folds)
+        error = trial.spread
         fresh = sum(trial.rescored) / len(trial.rescored) if trial.rescored else None
         name = ("baseline: " if trial.origin == "baseline" else "") + trial.configuration.label()
         lines.append(
@@ -107,8 +148,46 @@ def full(run: Run, top: int) -> list[str]:
                 f"{number(fresh):>10} {trial.seconds:>7.1f}  {name}"
             )
         )
-    lines += _dropped(run) + _failed(run)
+    lines += _proxies(run) + _rounds(run) + _dropped(run) + _failed(run)
     return lines
+
+
+def _proxies(run: Run) -> list[str]:
+    """What zero-cost proxies said of the networks, and what was left out beforehand."""
+    lines = []
+    for event in run.events("left_out"):
+        said = f"left out {', '.join(event.payload['names'])}: {event.payload['reason']}"
+        lines += textwrap.wrap(said, WIDTH, subsequent_indent="  ")
+    verdict = run.last("proxies")
+    if verdict:
+        lines += ["", f"zero-cost proxies on synthetic data; the worst {verdict['fraction']:.0%} are dropped"]
+        lines.append(f"  {'rank':>5} {'params':>9} {'flops':>9} {'naswot':>8} {'synflow':>8}  network")
+        for name, s in sorted(verdict["scores"].items(), key=lambda item: float(item[1]["rank"])):
+            numbers = " ".join(
+                f"{'—' if s[p] is None else format(s[p], '.3g'):>{w}}"
+                for p, w in (("params", 9), ("flops", 9), ("naswot", 8), ("synflow", 8))
+            )
+            lines.append(
+                cut(f"  {s['rank']:>5.2f} {numbers}  {name}{' (dropped)' if name in verdict['dropped'] else ''}")
+            )
+            lines += [cut(f"        {proxy}: {why}") for proxy, why in s["reasons"].items()]
+    return ["", *lines] if lines and lines[0] else lines
+
+
+def _rounds(run: Run) -> list[str]:
+    """What each round after the first brought: new candidates, and the best score before and after."""
+    lines = []
+    rounds = [e.payload for e in run.events("round")]
+    pick = min if run.direction == "minimize" else max
+    ends = [*(r["offset"] for r in rounds[1:]), float("inf")]
+    for data, end in zip(rounds, ends, strict=True):
+        new = ", ".join(c["name"] for c in data["candidates"]) or "no new candidates"
+        scores = [(t.number, t.score) for t in run.records if t.full and t.score is not None]
+        before = [s for n, s in scores if n < data["offset"]]
+        after = [s for n, s in scores if n < end]
+        gain = f"best {number(pick(before, default=None))} → {number(pick(after, default=None))}"
+        lines.append(cut(f"  round {data['number']}: {new}; {gain}"))
+    return ["", "rounds", *lines] if lines else []
 
 
 def _dropped(run: Run) -> list[str]:

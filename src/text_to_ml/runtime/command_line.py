@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from text_to_ml.runtime.workflow import (
+    Labelled,
     Workflow,
     cross_validate,
     evaluate,
@@ -45,18 +47,48 @@ def check_files(w: Workflow, workspace: Path) -> None:
         )
 
 
-def train(w: Workflow, fit: Callable[..., Any], workspace: Path, model_path: Path) -> None:
-    """Fit on all labelled rows (the final test part too) and save what `predict` needs."""
-    check_files(w, workspace)
+@dataclass(frozen=True)
+class Commands:
+    """What the commands call; an ensemble brings its own."""
+
+    make_model: Callable[..., dict[str, Any]]
+    answer: Callable[..., tuple[pd.DataFrame, np.ndarray]]
+    evaluate: Callable[..., dict[str, Any]]
+
+
+def make_model(w: Workflow, fit: Callable[..., Any], workspace: Path) -> dict[str, Any]:
+    """What `predict` needs, fitted on all labelled rows (the final test part too)."""
     data = load_labelled(w, workspace)
     post = new_post_processing(w)
     if hasattr(post, "fit"):
         _, outputs, codes = cross_validate(w, data, searchable(w, data)[0])
         post.fit(np.concatenate(outputs), np.concatenate(codes))
+    return {**fitted_model(w, fit, data), "post": post}
+
+
+def fitted_model(w: Workflow, fit: Callable[..., Any], data: Labelled) -> dict[str, Any]:
+    """Preparation and model fitted on all labelled rows, and the columns that new rows should have."""
     columns = [str(c) for c in data.samples.columns if c not in w.ids]
-    model = {"fitted": fit(w, data.samples, data.codes), "post": post, "columns": columns}
+    return {"fitted": fit(w, data.samples, data.codes), "columns": columns, "rows": len(data.codes)}
+
+
+def answer(
+    w: Workflow, predict: Callable[..., Any], model: dict[str, Any], source: Path, workspace: Path
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """The samples of a file or folder, and predictions for them."""
+    samples = read_new(w, source, model["columns"], workspace)
+    return samples, model["post"].transform(predict(w, model["fitted"], samples))
+
+
+ALONE = Commands(make_model, answer, evaluate)
+
+
+def train(w: Workflow, fit: Callable[..., Any], workspace: Path, model_path: Path, commands: Commands = ALONE) -> None:
+    """Fit on all labelled rows and save what `predict` needs."""
+    check_files(w, workspace)
+    model = commands.make_model(w, fit, workspace)
     joblib.dump(model, model_path, compress=3)
-    print(f"trained on {len(data.codes)} rows, saved to {model_path}")
+    print(f"trained on {model['rows']} rows, saved to {model_path}")
 
 
 def new_files(w: Workflow, source: Path, workspace: Path) -> list[dict[str, Path]]:
@@ -132,15 +164,14 @@ def predictions_frame(w: Workflow, samples: pd.DataFrame, predictions: np.ndarra
 
 
 def predict_file(
-    w: Workflow, fit: Callable[..., Any], predict: Callable[..., Any], arguments: argparse.Namespace
+    w: Workflow, fit: Callable[..., Any], predict: Callable[..., Any], arguments: argparse.Namespace, commands: Commands
 ) -> None:
     """Predict the rows of --input and write them to --output; trains first where there is no model yet."""
     if not arguments.model.exists():
         print(f"{arguments.model}: no model yet, training first", file=sys.stderr)
-        train(w, fit, arguments.workspace, arguments.model)
+        train(w, fit, arguments.workspace, arguments.model, commands)
     model = joblib.load(arguments.model)
-    samples = read_new(w, arguments.input, model["columns"], arguments.workspace)
-    predictions = model["post"].transform(predict(w, model["fitted"], samples))
+    samples, predictions = commands.answer(w, predict, model, arguments.input, arguments.workspace)
     predictions_frame(w, samples, predictions).to_csv(arguments.output, index=False)
     print(f"{len(predictions)} predictions written to {arguments.output}")
 
@@ -172,27 +203,30 @@ def main(
     predict: Callable[..., Any],
     description: str,
     arguments: list[str] | None = None,
+    commands: Commands = ALONE,
 ) -> int:
     """Run the program; the exit code."""
     options = parse(arguments, description)
     try:
         with threadpool_limits(w.threads):
-            run(w, fit, predict, options)
+            run(w, fit, predict, options, commands)
     except (UsageError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def run(w: Workflow, fit: Callable[..., Any], predict: Callable[..., Any], options: argparse.Namespace) -> None:
+def run(
+    w: Workflow, fit: Callable[..., Any], predict: Callable[..., Any], options: argparse.Namespace, commands: Commands
+) -> None:
     """Run one command."""
     if options.command == "train":
-        train(w, fit, options.workspace, options.model)
+        train(w, fit, options.workspace, options.model, commands)
     elif options.command == "predict":
-        predict_file(w, fit, predict, options)
+        predict_file(w, fit, predict, options, commands)
     else:
         check_files(w, options.workspace)
-        report = evaluate(w, options.workspace)
+        report = commands.evaluate(w, options.workspace)
         if options.json:
             print(json.dumps(report))
         else:

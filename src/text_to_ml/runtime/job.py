@@ -87,7 +87,8 @@ def fit_predict(payload: dict[str, Any]) -> dict[str, Any]:
     ready = time.perf_counter()
     for number, outputs in enumerate(workflow.fit_predict(workflow, samples, train, codes, parts)):
         np.save(f"outputs_{number}.npy", module.plain_array(outputs), allow_pickle=False)
-    return {"seconds": time.perf_counter() - ready, "overhead": ready - started}
+    seconds = time.perf_counter() - ready
+    return {"seconds": seconds, "overhead": ready - started, "training": list(getattr(module, "TRAINED", []))}
 
 
 def post_process(payload: dict[str, Any]) -> dict[str, Any]:

@@ -45,11 +45,11 @@ class Workflow:
     ids: list[str] = field(default_factory=list)
     validation_file: str | None = None
     test_file: str | None = None
+    labels_file: str | None = None
+    beside: dict[str, str] = field(default_factory=dict)
     more_files: list[str] = field(default_factory=list)
     images_file: str | None = None
     usable: Callable[..., Any] | None = None
-    labels_file: str | None = None
-    beside: dict[str, str] = field(default_factory=dict)
     seed: int = 0
     threads: int = 1
 
@@ -146,8 +146,8 @@ def load_labelled(w: Workflow, workspace: Path) -> Labelled:
     for part, name in ((0, w.samples_file), (1, w.validation_file), (2, w.test_file)):
         if name is None:
             continue
-        apart = {w.labels_file: paths[w.beside[name]]} if w.labels_file and name in w.beside else {}
         others = {k: path for k, path in base.items() if part == 0 or k not in w.more_files}
+        apart = {w.labels_file: paths[w.beside[name]]} if w.labels_file and name in w.beside else {}
         samples, targets = loaded(w, {**others, w.samples_file: paths[name], **apart})
         if targets is None:
             raise ValueError(f"{paths[name]}: has no target column {w.targets}, so it cannot be trained on or scored")

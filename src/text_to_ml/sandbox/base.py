@@ -8,7 +8,7 @@ format (Arrow, npy) below ``readable`` and ``scratch``. Members of the family: s
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -102,6 +102,10 @@ class Sandbox(Protocol):
 
     def run(self, job: Job, limits: Limits, cancel: threading.Event | None = None) -> ExecutionResult:
         """Run one job to its end; setting ``cancel`` kills it (status killed)."""
+        ...
+
+    def expect(self, imports: Sequence[str] = (), folders: Sequence[Path] = ()) -> None:
+        """Have ``imports`` held by the warm process soon; ``folders`` may be read by every job from now on."""
         ...
 
     def close(self) -> None:

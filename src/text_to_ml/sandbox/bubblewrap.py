@@ -51,7 +51,7 @@ class Bubblewrap:
         out += ["--proc", "/proc", "--dev", "/dev"]
         for folder in ("/tmp", "/dev/shm"):
             out += ["--size", str(TEMPORARY_BYTES), "--tmpfs", folder]
-        for device in graphics() if fresh else []:
+        for device in environment.graphics() if fresh else []:
             out += ["--dev-bind-try", device, device]
         for folder in environment.python_folders():
             out += ["--ro-bind", folder, folder]
@@ -65,7 +65,7 @@ class Bubblewrap:
 
     def confinement(self, *, fresh: bool) -> dict[str, Any]:
         """Landlock and seccomp where they are to be had."""
-        devices = [*environment.DEVICES, *(["/dev/shm", *graphics()] if fresh else [])]
+        devices = [*environment.DEVICES, *(["/dev/shm", *environment.graphics()] if fresh else [])]
         return confinement(
             landlock=version() > 0,
             seccomp=system_calls(unix_sockets=True) or b"",
@@ -82,11 +82,6 @@ class Bubblewrap:
         if system_calls(unix_sockets=True) is None:
             lines.append("odd system calls (libseccomp is not installed: sudo apt install libseccomp2)")
         return lines
-
-
-def graphics() -> list[str]:
-    """Device files of NVIDIA cards; opened to jobs in a fresh interpreter."""
-    return sorted(str(path) for path in Path("/dev").glob("nvidia*"))
 
 
 def kernel() -> tuple[int, int]:

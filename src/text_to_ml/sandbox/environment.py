@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from text_to_ml import pretrained
 from text_to_ml.syntax import parse
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -62,6 +63,11 @@ def names_of(paths: Sequence[Path]) -> list[str]:
     return real + [name for name in others if not covered(Path(name), [*real, *python_folders(), "/usr"])]
 
 
+def graphics() -> list[str]:
+    """Device files of NVIDIA cards; opened to jobs in a fresh interpreter."""
+    return sorted(str(path) for path in Path("/dev").glob("nvidia*"))
+
+
 def covered(path: Path, folders: list[str]) -> bool:
     """True where a path is one of the folders or below one."""
     return any(path == Path(f) or path.is_relative_to(f) for f in folders)
@@ -102,6 +108,7 @@ def variables(home: str) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
         **dict.fromkeys(ONE, "1"),
+        **pretrained.environment(),
         **{key: os.environ[key] for key in KEPT if key in os.environ},
     }
     if str(PACKAGE.parent) not in (*site.getsitepackages(), site.getusersitepackages()):

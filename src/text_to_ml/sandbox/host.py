@@ -58,6 +58,7 @@ class WarmSandbox:
         )
         self._shared = environment.names_of(readable)
         self._readable: list[str] = []
+        self._common: list[Path] = []
         self._writable = environment.names_of(writable)
         self._changed = threading.Condition()
         self._current: Generation | None = None
@@ -90,7 +91,7 @@ class WarmSandbox:
             "limits": asdict(limits),
             "scratch": str(scratch),
             "temporary": f".tmp-{os.urandom(4).hex()}",
-            "readable": environment.names_of(job.readable),
+            "readable": environment.names_of([*job.readable, *self._common]),
             "threads": job.threads,
         }
         fresh = job.fresh or not self.isolation.forks
@@ -104,6 +105,11 @@ class WarmSandbox:
             if not again or self._closed or (cancel is not None and cancel.is_set()):
                 break
         return results.sweep(result, scratch, request["temporary"], limits)
+
+    def expect(self, imports: Sequence[str] = (), folders: Sequence[Path] = ()) -> None:
+        """Have ``imports`` held by the warm process soon; ``folders`` may be read by every job from now on."""
+        self._common += [f for f in folders if f not in self._common]
+        self._take_up(imports)
 
     def close(self) -> None:
         """End all processes; runs under way end as lost."""

@@ -51,7 +51,7 @@ class Landlock:
             landlock=True,
             seccomp=system_calls(unix_sockets=False) or b"",
             programs=[*environment.SYSTEM, *environment.SYSTEM_FILES, *environment.python_folders()],
-            devices=environment.DEVICES,
+            devices=[*environment.DEVICES, *(environment.graphics() if fresh else [])],
         )
 
     def missing(self) -> list[str]:

@@ -6,8 +6,6 @@ fold, the training targets alone. Held-out targets never reach a process that ru
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +19,8 @@ from text_to_ml.runtime import job as jobs
 from text_to_ml.runtime.workflow import Labelled, encode, join_parts, searchable, validation_folds
 from text_to_ml.sandbox.base import Job, Limits, Sandbox
 from text_to_ml.sandbox.left import read_frame
-from text_to_ml.syntax import parse
+from text_to_ml.search.fidelity import thinned
+from text_to_ml.syntax import load_key
 
 
 class LoadError(Exception):
@@ -48,27 +47,6 @@ class Loaded:
     data: Labelled
     own: np.ndarray
     test: np.ndarray
-
-
-def load_key(source: str) -> str:
-    """A digest of `load` and of everything at the top level that it reaches: equal keys load equal data."""
-    tree = parse(source)
-    owners: dict[str, ast.stmt] = {}
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            owners[node.name] = node
-        for part in ast.walk(node) if isinstance(node, ast.Assign | ast.AnnAssign) else ():
-            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-                owners[part.id] = node
-    reached: dict[str, str] = {}
-    waiting = ["load"]
-    while waiting:
-        name = waiting.pop()
-        if name in reached or name not in owners:
-            continue
-        reached[name] = ast.dump(owners[name])
-        waiting += [n.id for n in ast.walk(owners[name]) if isinstance(n, ast.Name)]
-    return hashlib.sha256(repr(sorted(reached.items())).encode()).hexdigest()[:16]
 
 
 class DataStore:
@@ -153,17 +131,22 @@ class DataStore:
         """What the split functions read of a workflow."""
         return SimpleNamespace(split=self.setting.split, kind=self.setting.kind)
 
-    def folds(self, loaded: Loaded, repeat: int = 0, fraction: float = 1.0) -> list[Fold]:
-        """The folds, written once; ``fraction`` < 1 trains on a part of each fold's training rows (nested parts)."""
+    def folds(self, loaded: Loaded, repeat: int = 0, rows: float = 1.0) -> list[Fold]:
+        """The folds, written once; ``rows`` < 1 trains on a part of each fold's training rows (nested parts)."""
         with self._lock:
-            key = (loaded.key, repeat, fraction)
+            key = (loaded.key, repeat, rows)
             if key not in self._folds:
                 pairs = validation_folds(self._workflow(), loaded.data, loaded.own, repeat)
                 self._folds[key] = [
-                    self._write(f"{loaded.key}-r{repeat}-f{fraction:.4f}-{i}", loaded, self._thin(a, fraction, i), b)
+                    self._write(f"{loaded.key}-r{repeat}-f{rows:.4f}-{i}", loaded, self._thin(loaded, a, rows, i), b)
                     for i, (a, b) in enumerate(pairs)
                 ]
             return self._folds[key]
+
+    def reference_folds(self, repeat: int = 0) -> list[Fold]:
+        """The folds of the first data that were loaded; targets are the same in all."""
+        assert self._reference is not None, "nothing was loaded yet"
+        return self.folds(self._reference, repeat)
 
     def test_fold(self, loaded: Loaded) -> Fold | None:
         """Training on all rows of the search, held out: the final test part; None where there is none."""
@@ -171,12 +154,9 @@ class DataStore:
             return None
         return self._write(f"{loaded.key}-test", loaded, loaded.own, loaded.test)
 
-    def _thin(self, train: np.ndarray, fraction: float, fold: int) -> np.ndarray:
-        if fraction >= 1.0:
-            return train
-        order = np.random.default_rng([self.setting.seed, 3, fold]).permutation(len(train))
-        kept: np.ndarray = np.sort(train[order[: max(20, int(len(train) * fraction))]])
-        return kept
+    def _thin(self, loaded: Loaded, train: np.ndarray, rows: float, fold: int) -> np.ndarray:
+        strata = loaded.data.codes[train] if self.setting.kind == "classification" else None
+        return thinned(train, strata, rows, np.random.default_rng([self.setting.seed, 3, fold]))
 
     def _write(self, name: str, loaded: Loaded, train: np.ndarray, held_out: np.ndarray) -> Fold:
         folder = self.folder / "folds"

@@ -7,31 +7,31 @@ folds, the final test part. Does not cover: which configuration (strategies) and
 from __future__ import annotations
 
 import marshal
-import shutil
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from text_to_ml.assemble import Setting, assemble
-from text_to_ml.program import STAGES, Configuration, Module, Stage
+from text_to_ml.program import LARGEST_BUDGET, STAGES, Configuration, Module, Stage, Value
 from text_to_ml.runtime.job import compile_source
-from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Sandbox
-from text_to_ml.sandbox.left import read_array
-from text_to_ml.search.data import DataStore, Fold, Loaded, LoadError
+from text_to_ml.sandbox.base import Limits, Sandbox
+from text_to_ml.search.data import DataStore, LoadError
+from text_to_ml.search.fidelity import Part
+from text_to_ml.search.trial_jobs import JobError, TrialJobs
 from text_to_ml.syntax import load_arrays
-
-FIT = "text_to_ml.runtime.job:fit_predict"
-POST = "text_to_ml.runtime.job:post_process"
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came of one configuration; ``score`` is None when it failed (``error`` says why, ``status`` how)."""
+    """What came of one configuration; ``score`` is None when it failed (``error`` says why, ``status`` how).
+
+    learnt: values of the model that its training found out (how many epochs the time allows); training: what came of that.
+    """
 
     score: float | None
     folds: tuple[float, ...] = ()
@@ -40,8 +40,23 @@ class Evaluation:
     seconds: float = 0.0
     fit_seconds: float = 0.0
     outputs: tuple[np.ndarray, ...] = field(default=(), repr=False)
+    blocks: tuple[float, ...] = ()
+    learnt: Mapping[str, Value] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Held:
+    """What a program that was fitted on all rows of the search made of the final test part; ``error`` says why nothing."""
+
+    codes: np.ndarray
+    outputs: np.ndarray
+    predictions: np.ndarray
+    error: str = ""
+
+
+BLOCKS = 5
+"""Parts of the held-out rows of a single fold that are scored by themselves, for the noise of its score."""
 EARLY = "stopped early"
 
 
@@ -52,19 +67,26 @@ def hopeless(scores: Sequence[float], rival: Sequence[float], minimize: bool) ->
     return min(gaps) > max(0.1 * abs(float(np.mean(rival))), float(np.std(rival)))
 
 
-class JobError(Exception):
-    """A job of this evaluation did not pass; carries the record."""
-
-    def __init__(self, result: ExecutionResult, what: str) -> None:
-        text = "\n".join(t for t in (f"{what}: {result.status}. {result.error}", result.traceback) if t)
-        super().__init__(text)
-        self.status = str(result.status)
+def record(run: TrialJobs) -> Evaluation:
+    """An evaluation without its scores."""
+    return Evaluation(
+        None, fit_seconds=run.fit_seconds, learnt=dict(run.training.learnt), training=run.training.summary()
+    )
 
 
 class Evaluator:
-    """Evaluates configurations of one run; safe to call from several threads."""
+    """Evaluates configurations of one run; safe to call from several threads. ``seconds``: time limit of the whole run."""
 
-    def __init__(self, setting: Setting, sandbox: Sandbox, data: DataStore, folder: Path, limits: Limits) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        sandbox: Sandbox,
+        data: DataStore,
+        folder: Path,
+        limits: Limits,
+        seconds: float | None = None,
+    ) -> None:
+        self.seconds = seconds
         self.setting = setting
         self.sandbox = sandbox
         self.data = data
@@ -98,37 +120,46 @@ class Evaluator:
         *,
         name: str,
         repeat: int = 0,
-        fraction: float = 1.0,
+        part: Part | None = None,
+        start: Sequence[np.ndarray] = (),
         cancel: threading.Event | None = None,
         limits: Limits | None = None,
         rival: Sequence[float] = (),
     ) -> Evaluation:
         """Cross-validate one configuration; never raises for what generated code does.
 
-        ``rival``: fold scores of the best program so far. After two folds that are both clearly worse than the rival's,
-        the rest is not run, and the status is "stopped early".
+        ``part``: some folds and rows only; of a network, that share of the epochs instead of the rows, and it goes on from where a
+        smaller budget stopped. ``start``: outputs of the first folds, which are known already. ``rival``: fold scores of the best
+        program so far; after two folds that are both clearly worse than the rival's, the rest is not run, and the status is
+        "stopped early".
         """
         started = time.perf_counter()
-        run = _Trial(self, modules, configuration, self.folder / "trials" / name, cancel, limits or self.limits)
+        run = TrialJobs(self, modules, configuration, self.folder / "trials" / name, cancel, limits or self.limits)
         try:
             loaded = self.data.load(run.program, modules[Stage.PREPARATION].source)
-            folds = self.data.folds(loaded, repeat, fraction)
-            outputs: list[np.ndarray] = []
+            network, share = modules[Stage.MODELING].network, 1.0 if part is None else part.rows
+            folds = self.data.folds(loaded, repeat, 1.0 if network else share)
+            folds = folds if part is None else folds[: part.folds]
+            run.plan_training(configuration, len(folds), share)
+            outputs = list(start[: len(folds)])
             for i, fold in enumerate(folds):
-                outputs.append(run.outputs(loaded, fold, f"fold {i}"))
+                if i >= len(outputs):
+                    outputs.append(run.outputs(loaded, fold, f"fold {i}"))
                 if i == 1 and len(folds) > 2 and len(rival) == len(folds):
-                    scores = run.scores(folds[:2], outputs)
+                    scores = run.scores(folds[:2], run.predictions(folds[:2], outputs))
                     if hopeless(scores, rival, self.setting.metric.direction == "minimize"):
                         seconds = time.perf_counter() - started
-                        return Evaluation(None, tuple(scores), EARLY, "", seconds, run.fit_seconds)
-            scores = run.scores(folds, outputs)
-            self.keep(name, outputs)
-            return Evaluation(
-                float(np.mean(scores)),
-                tuple(scores),
+                        return replace(record(run), folds=tuple(scores), status=EARLY, seconds=seconds)
+            predictions = run.predictions(folds, outputs)
+            scores = run.scores(folds, predictions)
+            self.keep(name, outputs, predictions)
+            return replace(
+                record(run),
+                score=float(np.mean(scores)),
+                folds=tuple(scores),
                 seconds=time.perf_counter() - started,
-                fit_seconds=run.fit_seconds,
                 outputs=tuple(outputs),
+                blocks=self.blocks(folds[0].codes, predictions[0]) if len(folds) == 1 else (),
             )
         except (LoadError, JobError, ValueError) as error:
             status = getattr(error, "status", "failed")
@@ -139,11 +170,12 @@ class Evaluator:
     def try_once(self, modules: Mapping[Stage, Module], configuration: Configuration, *, name: str) -> Evaluation:
         """Run one configuration on the first fold only: does the whole program work on the task's own data?"""
         started = time.perf_counter()
-        run = _Trial(self, modules, configuration, self.folder / "trials" / name, None, self.limits)
+        run = TrialJobs(self, modules, configuration, self.folder / "trials" / name, None, self.limits)
         try:
             loaded = self.data.load(run.program, modules[Stage.PREPARATION].source)
             folds = self.data.folds(loaded)[:1]
-            scores = run.scores(folds, [run.outputs(loaded, folds[0], "fold 0")])
+            run.plan_training(configuration, 5, 1 / LARGEST_BUDGET)
+            scores = run.scores(folds, run.predictions(folds, [run.outputs(loaded, folds[0], "fold 0")]))
             return Evaluation(float(np.mean(scores)), tuple(scores), seconds=time.perf_counter() - started)
         except (LoadError, JobError, ValueError) as error:
             status = getattr(error, "status", "failed")
@@ -151,29 +183,77 @@ class Evaluator:
         finally:
             run.clean()
 
-    def keep(self, name: str, outputs: list[np.ndarray]) -> None:
-        """Keep the out-of-fold outputs of a trial while the run lasts."""
+    def blocks(self, codes: np.ndarray, predictions: np.ndarray) -> tuple[float, ...]:
+        """Scores on parts of the rows, the same parts for every program; none where the metric cannot score a part."""
+        order = np.random.default_rng([self.setting.seed, 4]).permutation(len(codes))
+        if len(codes) < 4 * BLOCKS:
+            return ()
+        try:
+            return tuple(self.setting.metric(codes[p], predictions[p]) for p in np.array_split(order, BLOCKS))
+        except ValueError:
+            return ()
+
+    def keep(self, name: str, outputs: list[np.ndarray], predictions: list[np.ndarray]) -> None:
+        """Keep the out-of-fold outputs and predictions of a trial while the run lasts."""
         folder = self.folder / "outputs"
         folder.mkdir(parents=True, exist_ok=True)
         np.savez(folder / f"{name}.npz", *outputs)
+        np.savez(folder / f"{name}-predictions.npz", *predictions)
 
     def kept(self, name: str) -> tuple[np.ndarray, ...] | None:
-        """The out-of-fold outputs of a trial of this session."""
+        """The out-of-fold outputs of a trial of this session, or its predictions (``name``-predictions)."""
         path = self.folder / "outputs" / f"{name}.npz"
         if not path.exists():
             return None
         return load_arrays(path)
 
-    def test_score(
+    def codes(self, repeat: int = 0) -> list[np.ndarray]:
+        """The held-out targets of each fold; host only."""
+        return [fold.codes for fold in self.data.reference_folds(repeat)]
+
+    def post_processed(
+        self,
+        modules: Mapping[Stage, Module],
+        configuration: Configuration,
+        outputs: Sequence[np.ndarray],
+        repeat: int = 0,
+    ) -> list[np.ndarray]:
+        """Predictions of each fold, from any outputs, by the post-processing of this configuration; ValueError says why not."""
+        run = TrialJobs(self, modules, configuration, self.folder / "trials" / f"post-{repeat}", None, self.limits)
+        try:
+            return run.predictions(self.data.reference_folds(repeat), list(outputs))
+        except JobError as error:
+            raise ValueError(str(error)) from error
+        finally:
+            run.clean()
+
+    def post_processed_test(
+        self,
+        modules: Mapping[Stage, Module],
+        configuration: Configuration,
+        outputs: np.ndarray,
+        fit: Sequence[np.ndarray],
+    ) -> np.ndarray:
+        """Predictions from outputs of the final test part; ``fit``: out-of-fold outputs that post-processing is fitted on."""
+        run = TrialJobs(self, modules, configuration, self.folder / "trials" / "post-test", None, self.limits)
+        try:
+            return run.post(outputs, (np.concatenate(fit), np.concatenate(self.codes())), "test")
+        except JobError as error:
+            raise ValueError(str(error)) from error
+        finally:
+            run.clean()
+
+    def tested(
         self,
         modules: Mapping[Stage, Module],
         configuration: Configuration,
         outputs_of_folds: Sequence[np.ndarray],
-        limits: Limits | None = None,
-    ) -> Evaluation | None:
-        """Fit on all rows of the search and score the final test part; None where the task has none."""
-        started = time.perf_counter()
-        run = _Trial(self, modules, configuration, self.folder / "trials" / "test", None, limits or self.limits)
+        *,
+        name: str = "",
+    ) -> Held | None:
+        """Fit on all rows of the search and predict the final test part; None where the task has none."""
+        run = TrialJobs(self, modules, configuration, self.folder / "trials" / f"test{name}", None, self.limits)
+        nothing = np.empty(0)
         try:
             loaded = self.data.load(run.program, modules[Stage.PREPARATION].source)
             fold = self.data.test_fold(loaded)
@@ -182,107 +262,22 @@ class Evaluator:
             outputs = run.outputs(loaded, fold, "test")
             codes = np.concatenate([f.codes for f in self.data.folds(loaded)])
             predictions = run.post(outputs, (np.concatenate(outputs_of_folds), codes), "test")
-            score = self.setting.metric(fold.codes, predictions)
-            return Evaluation(score, (score,), seconds=time.perf_counter() - started, fit_seconds=run.fit_seconds)
+            return Held(fold.codes, outputs, predictions)
         except (LoadError, JobError, ValueError) as error:
-            return Evaluation(None, (), getattr(error, "status", "failed"), str(error), time.perf_counter() - started)
+            return Held(nothing, nothing, nothing, str(error))
         finally:
             run.clean()
 
-
-class _Trial:
-    """The jobs of one evaluation."""
-
-    def __init__(
-        self,
-        owner: Evaluator,
-        modules: Mapping[Stage, Module],
-        configuration: Configuration,
-        folder: Path,
-        cancel: threading.Event | None,
-        limits: Limits,
-    ) -> None:
-        self.owner = owner
-        self.folder = folder
-        self.cancel = cancel
-        self.limits = limits
-        self.program = owner.program_file(modules, configuration)
-        self.values = {str(s): dict(configuration.choices[s].values) for s in STAGES}
-        self.fits_post = "def fit(" in modules[Stage.POST_PROCESSING].source
-        self.fit_seconds = 0.0
-
-    def clean(self) -> None:
-        """Remove the scratch folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def run(self, entry: str, payload: dict[str, Any], readable: list[Path], name: str) -> Path:
-        """Run one job in a scratch folder of its own; JobError if it does not pass."""
-        scratch = self.folder / name.replace(" ", "-")
-        scratch.mkdir(parents=True, exist_ok=True)
-        setting = self.owner.setting
-        payload = {"program": str(self.program), "values": self.values, "seed": setting.seed, **payload}
-        programs = (self.program, self.program.with_suffix(".marshal"))
-        job = Job(entry, payload, scratch, (*programs, *readable), threads=setting.threads)
-        result = self.owner.sandbox.run(job, self.limits, self.cancel)
-        if not result.passed:
-            raise JobError(result, name)
-        self.fit_seconds += result.number("seconds")
-        return scratch
-
-    def outputs(self, loaded: Loaded, fold: Fold, name: str) -> np.ndarray:
-        """Raw outputs for the held-out rows of a fold: (rows, K)."""
-        payload = {
-            "samples": str(loaded.samples),
-            "train": str(fold.train),
-            "targets": str(fold.targets),
-            "parts": [str(fold.held_out)],
-        }
-        readable = [loaded.samples, fold.train, fold.targets, fold.held_out]
-        scratch = self.run(FIT, payload, readable, name)
-        outputs = read_array(scratch / "outputs_0.npy")
-        if outputs.ndim != 2 or len(outputs) != fold.rows:
-            raise ValueError(f"{name}: outputs have shape {outputs.shape}, expected {fold.rows} rows")
-        if (outputs.dtype.kind == "U") != (self.owner.setting.kind == "sequence"):
-            raise ValueError(f"{name}: outputs hold {outputs.dtype}, which is not what the task asks for")
-        if outputs.dtype.kind != "U" and not np.isfinite(outputs).all():
-            raise ValueError(f"{name}: outputs hold missing or infinite values")
-        return outputs
-
-    def scores(self, folds: list[Fold], outputs: list[np.ndarray]) -> list[float]:
-        """Post-process and score each fold; what post-processing fits is fitted on the other folds (see `cross_fit`)."""
-        metric = self.owner.setting.metric
-        codes = [f.codes for f in folds]
-        if not self.fits_post:
-            whole = self.post(np.concatenate(outputs), None, "post")
-            cuts = np.cumsum([len(o) for o in outputs])[:-1]
-            return [metric(c, p) for c, p in zip(codes, np.split(whole, cuts), strict=True)]
-        if len(folds) == 1:
-            halves = [np.arange(start, len(codes[0]), 2) for start in (0, 1)]
-            pieces = [
-                self.post(outputs[0][h], (outputs[0][o], codes[0][o]), f"post {i}")
-                for i, (h, o) in enumerate(zip(halves, halves[::-1], strict=True))
+    def bootstrap_error(self, codes: np.ndarray, predictions: np.ndarray, draws: int = 100) -> float | None:
+        """Standard error of a score by drawing its rows again; None where the metric cannot be had that often."""
+        if len(codes) < 2 or not self.setting.metric.cheap:
+            return None
+        random = np.random.default_rng([self.setting.seed, 5])
+        try:
+            found = [
+                self.setting.metric(codes[p], predictions[p])
+                for p in random.integers(len(codes), size=(draws, len(codes)))
             ]
-            order = np.argsort(np.concatenate(halves), kind="stable")
-            return [metric(codes[0], np.concatenate(pieces)[order])]
-        scores = []
-        for i in range(len(folds)):
-            others = [j for j in range(len(folds)) if j != i]
-            fitted_on = np.concatenate([outputs[j] for j in others]), np.concatenate([codes[j] for j in others])
-            scores.append(metric(codes[i], self.post(outputs[i], fitted_on, f"post {i}")))
-        return scores
-
-    def post(self, outputs: np.ndarray, fitted_on: tuple[np.ndarray, np.ndarray] | None, name: str) -> np.ndarray:
-        """Predictions in the form that the metric takes."""
-        folder = self.folder / f"{name.replace(' ', '-')}-in"
-        folder.mkdir(parents=True, exist_ok=True)
-        arrays = {"outputs": outputs}
-        if fitted_on is not None and self.fits_post:
-            arrays |= {"fit_outputs": fitted_on[0], "fit_targets": fitted_on[1]}
-        paths = {key: folder / f"{key}.npy" for key in arrays}
-        for key, array in arrays.items():
-            np.save(paths[key], array, allow_pickle=False)
-        scratch = self.run(POST, {k: str(p) for k, p in paths.items()}, list(paths.values()), name)
-        predictions = read_array(scratch / "predictions.npy")
-        if len(predictions) != len(outputs):
-            raise ValueError(f"{name}: {len(predictions)} predictions for {len(outputs)} rows")
-        return predictions
+        except ValueError:
+            return None
+        return float(np.std(found, ddof=1))

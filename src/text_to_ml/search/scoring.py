@@ -19,6 +19,8 @@ LIMITS = Limits(wall_seconds=60.0)
 class SandboxedScore:
     """``score(y_true, y_pred)`` of a source text, run in the sandbox; ValueError where it fails. Safe from several threads."""
 
+    costly = True
+
     def __init__(self, source: str, sandbox: Sandbox, folder: Path) -> None:
         self.source = source
         self.sandbox = sandbox

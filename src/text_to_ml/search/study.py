@@ -1,64 +1,38 @@
-"""The study: ask → generate what is missing → evaluate → record, in parallel, until the budget ends (paper: Algorithm
-2).
+"""The study: ask → generate what is missing → evaluate → record, in parallel, until the budget ends (paper: Algorithm 2).
 
-Knows nothing of who writes modules: it is given a function that delivers a verified module or None. Trials are
-numbered in the order they are asked; finished trials of an interrupted run are taken from the history and not run
-again.
+Knows nothing of who writes modules: it is given a function that delivers a verified module or None. Trials are numbered in the
+order they are asked; finished trials of an interrupted run are taken from the history and not run again. Scores at lower budgets
+guide the search alone: only trials at full budget are ranked, re-scored and handed over.
 """
 
 from __future__ import annotations
 
-import statistics
+import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Module, SearchSpace, Stage
 from text_to_ml.sandbox.base import Limits
 from text_to_ml.search.evaluation import EARLY, Evaluator
-from text_to_ml.search.space import searched
+from text_to_ml.search.fidelity import Fidelity
+from text_to_ml.search.screening import Gate, Screen
+from text_to_ml.search.space import Place, searched
 from text_to_ml.search.strategies import Observation, Proposal, Strategy
+from text_to_ml.search.training import with_training
+from text_to_ml.search.trial import Budget, Trial, Watch
 
 FINALISTS = 5
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One evaluated configuration. ``state``: finished, failed, invalid (a module could not be had), stopped early (its
-    first folds were hopeless), stopped (by the end of the search; not recorded)."""
-
-    number: int
-    configuration: Configuration
-    origin: str
-    state: str
-    score: float | None = None
-    folds: tuple[float, ...] = ()
-    error: str = ""
-    seconds: float = 0.0
-    fit_seconds: float = 0.0
-    cost: float = 1.0
-    rescored: tuple[float, ...] = ()
-
-    @property
-    def mean_score(self) -> float | None:
-        """Mean over all fold scores, fresh ones included."""
-        values = (*self.folds, *self.rescored)
-        return statistics.fmean(values) if values else self.score
-
-
-@dataclass(frozen=True)
-class Budget:
-    """When to stop: ``deadline`` (time.monotonic, hand-over included) and the number of evaluations."""
-
-    deadline: float | None = None
-    evaluations: int | None = None
-    total: float = float("inf")
-
-    def left(self) -> float:
-        """Seconds until the deadline; infinite without one."""
-        return float("inf") if self.deadline is None else self.deadline - time.monotonic()
+RERUN = 1.3
+"""Seconds that a program takes when it is run again, in seconds of its evaluation: a fit on all rows is added, the folds go one by one."""
+RESCORING, ENSEMBLE = 0.12, 0.15
+"""Shares of a time limit that re-scoring, and the re-run of an ensemble, may take."""
+WRITERS = ("baseline", "portfolio")
+"""Origins of trials that are the writer's own choice: where one of their modules is dropped they are invalid; others are asked again."""
 
 
 @dataclass
@@ -68,9 +42,13 @@ class Study:
     deliver   (candidate) → verified module, or None when the candidate was dropped; called once per candidate, in a pool of
               ``deliveries`` threads; all modeling candidates at the start where ``prefetch`` is set (Algorithm 2, lines 3 to 5)
     locked    (stage, candidate) pairs: where a stage has any, only these are searched
-    fresh_folds  folds that re-scoring takes
+    screen    given the networks and `deliver`, names those to drop before any is trained, with reasons; at once with other trials
+              where ``race`` is set, before all of them otherwise
     race      stop a trial after two folds that are clearly worse than the best program's (then the trials that are run
               depend on timing; so only where a time limit makes them do so anyway)
+    fidelity  what a budget means
+    ensemble  an ensemble may be handed over
+    overhead  seconds that handing over takes besides fitting
     record    called with every ended trial, in the thread that ran it
     """
 
@@ -82,36 +60,70 @@ class Study:
     minimize: bool
     workers: int = 2
     race: bool = False
-    fresh_folds: int = 1
     deliveries: int = 2
     prefetch: bool = False
     locked: frozenset[tuple[Stage, str]] = frozenset()
+    screen: Screen | None = None
     limits: Limits = field(default_factory=Limits)
+    fidelity: Fidelity = field(default_factory=Fidelity)
+    ensemble: bool = False
+    overhead: Callable[[], float] = lambda: 4.0
     trials: dict[int, Trial] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self._lock = threading.Condition()
-        self._next = 0
+        self.over = self.enough = threading.Event()
+        self._next = self.space.offset
+        self._running: dict[int, Proposal] = {}
         self._modules: dict[tuple[Stage, str], Future[Module | None]] = {}
         self._pool = ThreadPoolExecutor(self.deliveries, thread_name_prefix="module")
+        networks = [c for c in searched(self.space, Stage.MODELING) if c.network]
+        locked = {name for stage, name in self.locked if stage is Stage.MODELING}
+        self.gate = Gate(networks, self.screen, locked, self.stop)
 
     # ------------------------------------------------------------------------------------------------ the loop
 
-    def run(self, budget: Budget) -> None:
-        """Search until the budget is spent or `stop` is set; running trials are cancelled at the deadline."""
-        timer = threading.Thread(target=self._watch, args=(budget,), daemon=True)
-        timer.start()
+    def run(self, budget: Budget, share: float = 1.0) -> None:
+        """Search until a share of the budget is spent or `stop` is set; running trials are cancelled at the deadline, but end where
+        only a share of it is spent."""
+
+        def late(part: float) -> bool:
+            if budget.deadline is None:
+                return False
+            reserve = self.reserve(budget.total)
+            return budget.left() <= reserve + (1.0 - part) * (budget.total - reserve)
+
+        if budget.evaluations is not None and share < 1.0:
+            budget = replace(budget, evaluations=max(1, round(budget.evaluations * share)))
         if self.prefetch:
             self._fetch()
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="trial") as pool:
+        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="trial")
+        with (
+            pool,
+            Watch(self.stop, lambda: late(1.0)) as self.over,
+            Watch(self.over, lambda: late(share)) as self.enough,
+        ):
+            self.gate.stop = self.over
+            self.gate.open(lambda c: self._wanted(c.stage, c.name).result(), wait=not self.race)
             done = wait([pool.submit(self._work, budget) for _ in range(self.workers)]).done
-        self.stop.set()
         with self._lock:
             self._modules = {key: f for key, f in self._modules.items() if not f.cancel()}
-        timer.join()
         for future in done:
             future.result()
+        self.gate.check()
+
+    def extend(self, space: SearchSpace) -> None:
+        """Go on in another round: a space that holds the present one, with a portfolio of its own (`SearchSpace.grown`)."""
+        with self._lock:
+            self.space = space
+            self._next = space.offset
+
+    @property
+    def next_number(self) -> int:
+        """The number of the first trial of another round."""
+        with self._lock:
+            return max([self._next, *(number + 1 for number in self.trials)])
 
     def close(self) -> None:
         """End the threads that deliver modules."""
@@ -128,86 +140,120 @@ class Study:
         for candidate in searched(space, Stage.MODELING):
             self._wanted(Stage.MODELING, candidate.name)
 
-    def _watch(self, budget: Budget) -> None:
-        while not self.stop.wait(0.1):
-            if budget.left() <= self.reserve(budget.total):
-                self.stop.set()
-
     def _work(self, budget: Budget) -> None:
         try:
-            while not self.stop.is_set():
+            while not self.enough.is_set():
                 asked = self._ask(budget)
                 if asked is None:
                     return
-                number, proposal = asked
-                trial = self._try(number, proposal)
+                trial = self._try(*asked)
                 if trial.state == "stopped":
                     return
                 with self._lock:
-                    self.trials[number] = trial
+                    self._running.pop(trial.number, None)
+                    self.trials[trial.number] = trial
                     self._lock.notify_all()
                 self.record(trial)
         except BaseException:
-            self.stop.set()
+            self.over.set()
             raise
 
     def _ask(self, budget: Budget) -> tuple[int, Proposal] | None:
+        """The next trial to run; waits where it hangs on running ones; None at the end of the search."""
         with self._lock:
-            while not self.stop.is_set():
+            while not self.enough.is_set():
                 while self._next in self.trials:
                     self._next += 1
-                running = self._next - len([n for n in self.trials if n < self._next])
-                spent = self.cost() + running
-                if budget.evaluations is not None and spent >= budget.evaluations:
-                    if not running:
+                if budget.evaluations is not None and self._spent(self._next) >= budget.evaluations:
+                    if not self._running:
                         return None
                     self._lock.wait(0.2)
                     continue
-                space = self.left()
-                if not all(space.stage(stage) for stage in STAGES):
-                    self.stop.set()  # every candidate of a stage was dropped: no program can be had
-                    return None
-                proposal = self.strategy.ask(self._next, space, self.history())
+                proposal = self._propose(self._next)
                 if proposal is not None:
                     self._next += 1
                     return self._next - 1, proposal
                 self._lock.wait(0.2)
         return None
 
+    def _spent(self, number: int) -> float:
+        """Cost of the trials before this number, those that run at what they will cost; so that it does not depend on timing."""
+        before = [t.cost for n, t in sorted(self.trials.items()) if n < number]
+        running = [self.fidelity.cost(p.budget, p.continued) for n, p in self._running.items() if n < number]
+        return math.fsum([*before, *running]) + 1e-9
+
+    def _propose(self, number: int) -> Proposal | None:
+        """The strategy's proposal, which runs from now on; None: wait. Ends the search where a stage has no candidate left."""
+        with self._lock:
+            dropped, whole = self.dropped(), self.whole()
+            if not all(searched(whole, stage, dropped) for stage in STAGES):
+                self.over.set()  # every candidate of a stage was dropped: no program can be had
+                return None
+            proposal = self.strategy.ask(number, whole, self.history(without=number), dropped)
+            if proposal is not None:
+                self._running[number] = proposal
+            return proposal
+
     def _try(self, number: int, proposal: Proposal) -> Trial:
         started = time.perf_counter()
         modules = self.modules(proposal.configuration)
-        base = Trial(number, proposal.configuration, proposal.origin, "invalid", cost=0.0)
+        while modules is None and proposal.origin not in WRITERS and not self.over.is_set():
+            another = self._propose(number)
+            if another is None:
+                self.over.wait(0.1)
+                continue
+            proposal = another
+            modules = self.modules(proposal.configuration)
+        base = Trial(number, proposal.configuration, proposal.origin, "invalid", cost=0.0, budget=proposal.budget)
         if modules is None:
-            if self.stop.is_set():
+            if self.over.is_set():
                 return replace(base, state="stopped")
-            return replace(base, error="a module of it was dropped", seconds=time.perf_counter() - started)
-        best = self.ranked()[:1] if self.race else []
+            model = proposal.configuration.choices[Stage.MODELING].candidate
+            why = self.gate.dropped().get(model, "a module of it was dropped")
+            return replace(base, error=why, seconds=time.perf_counter() - started)
+        best = self.ranked()[:1] if self.race and proposal.budget >= 1.0 else []
         result = self.evaluator.evaluate(
             modules,
             proposal.configuration,
             name=str(number),
-            cancel=self.stop,
+            part=self.fidelity.part(proposal.budget),
+            start=self._start(proposal),
+            cancel=self.over,
             limits=self.limits,
             rival=best[0].folds if best else (),
         )
         early = result.status == EARLY
-        if result.score is None and self.stop.is_set() and not early:
+        if result.score is None and self.over.is_set() and not early:
             return replace(base, state="stopped")
         state = EARLY if early else "finished" if result.score is not None else "failed"
-        cost = proposal.budget * (2 / len(best[0].folds) if early else 1.0)
-        return Trial(
-            number, proposal.configuration, proposal.origin, state, result.score, result.folds, result.error,
-            result.seconds, result.fit_seconds, cost,
+        cost = self.fidelity.cost(proposal.budget, proposal.continued)
+        if early:
+            cost = max(0.0, cost - 1.0 + 2 / len(best[0].folds))
+        return replace(
+            base, configuration=with_training(proposal.configuration, result.learnt), state=state, score=result.score,
+            folds=result.folds, error=result.error, seconds=result.seconds, fit_seconds=result.fit_seconds, cost=cost,
+            blocks=result.blocks, training=result.training,
         )  # fmt: skip
+
+    def _start(self, proposal: Proposal) -> tuple[np.ndarray, ...]:
+        """What was kept of the trial that a promoted one goes on from: outputs of its folds, where they had all their rows."""
+        if not proposal.continued or self.fidelity.part(proposal.continued).rows < 1.0:
+            return ()
+        key = proposal.configuration.key
+        earlier = [
+            t for t in list(self.trials.values()) if t.budget == proposal.continued and t.configuration.key == key
+        ]
+        return next((kept for t in earlier if (kept := self.evaluator.kept(str(t.number))) is not None), ())
 
     def modules(self, configuration: Configuration, *, patient: bool = False) -> dict[Stage, Module] | None:
         """The verified modules of a configuration, generated when first wanted, at the same time (Algorithm 2, lines 11-15);
         None where one was dropped, or (unless ``patient``) where the search ends before it is there."""
+        if not self.gate.lets(configuration.choices[Stage.MODELING].candidate, patient=patient):
+            return None
         futures = {stage: self._wanted(stage, configuration.choices[stage].candidate) for stage in STAGES}
         found = {}
         for stage, future in futures.items():
-            while not future.done() and (patient or not self.stop.is_set()):
+            while not future.done() and (patient or not self.over.is_set()):
                 wait([future], timeout=0.2)
             module = future.result() if future.done() and not future.cancelled() else None
             if module is None:
@@ -221,23 +267,28 @@ class Study:
                 self._modules[(stage, name)] = self._pool.submit(self.deliver, self.space.find(stage, name))
             return self._modules[(stage, name)]
 
-    def left(self) -> SearchSpace:
-        """The space less what was dropped; where candidates of a stage are locked, these alone. The portfolio keeps its
-        length, with locked candidates put in."""
+    def dropped(self) -> frozenset[Place]:
+        """Candidates that are known not to be had."""
         with self._lock:
             ended = [(key, f) for key, f in self._modules.items() if f.done() and not f.cancelled()]
-        dropped = {key for key, future in ended if future.exception() is None and future.result() is None}
-        locked = self.locked - dropped
-        if not dropped and not locked:
+        gone = {key for key, future in ended if future.exception() is None and future.result() is None}
+        return frozenset(gone | {(Stage.MODELING, name) for name in self.gate.dropped()})
+
+    def whole(self) -> SearchSpace:
+        """The space; where candidates of a stage are locked, these alone. The portfolio keeps its length, with locked
+        candidates put in."""
+        locked = self.locked - self.dropped()
+        if not locked:
             return self.space
         held = {stage: [c for s, c in sorted(locked) if s == stage] for stage in STAGES}
-        kept = tuple(
-            c
-            for c in self.space.candidates
-            if (c.stage, c.name) not in dropped and (not held[c.stage] or c.name in held[c.stage])
-        )
+        kept = tuple(c for c in self.space.candidates if not held[c.stage] or c.name in held[c.stage])
         portfolio = tuple(self._around(p, held) for p in self.space.portfolio)
         return replace(self.space, candidates=kept, portfolio=portfolio)
+
+    def left(self) -> SearchSpace:
+        """The whole space less what was dropped."""
+        whole, dropped = self.whole(), self.dropped()
+        return replace(whole, candidates=tuple(c for c in whole.candidates if (c.stage, c.name) not in dropped))
 
     def _around(self, configuration: Configuration, held: dict[Stage, list[str]]) -> Configuration:
         """A configuration with the locked candidates put in."""
@@ -255,21 +306,22 @@ class Study:
             return float("inf")
         return score if self.minimize else -score
 
-    def history(self) -> list[Observation]:
-        """What the strategy sees, by trial number."""
+    def history(self, without: int = -1) -> list[Observation]:
+        """What the strategy sees, by trial number: ended trials, and running ones without a loss."""
         with self._lock:
-            ended = sorted(self.trials.items())
-        return [Observation(n, t.configuration, self.loss(t.score), t.cost) for n, t in ended]
+            ended = [Observation(n, t.configuration, self.loss(t.score), t.budget) for n, t in self.trials.items()]
+            running = [Observation(n, p.configuration, None, p.budget) for n, p in self._running.items()]
+        return sorted((o for o in (*ended, *running) if o.number != without), key=lambda o: o.number)
 
     def cost(self) -> float:
         """Spent so far, in full evaluations."""
         return sum(t.cost for t in list(self.trials.values()))
 
     def ranked(self) -> list[Trial]:
-        """Finished trials, best first, equal configurations once; ties go to the earlier (simpler) one."""
+        """Finished trials at full budget, best first, equal configurations once; ties go to the earlier (simpler) one."""
         seen: set[str] = set()
         result = []
-        finished = [t for t in list(self.trials.values()) if t.state == "finished"]
+        finished = [t for t in list(self.trials.values()) if t.full]
         for trial in sorted(finished, key=lambda t: (self.loss(t.score), t.number)):
             if trial.configuration.key not in seen:
                 seen.add(trial.configuration.key)
@@ -277,49 +329,17 @@ class Study:
         return result
 
     def reserve(self, total: float) -> float:
-        """Seconds that re-scoring the finalists (at most 12 % of ``total``) and handing over will take."""
+        """Seconds that re-scoring the finalists (at most `RESCORING` of ``total``) and handing over will take."""
         best = self.ranked()[:FINALISTS]
         if not best:
-            return 5.0
-        anew = [self._fresh_share(t) * t.seconds for t in best]
-        rescoring = sum(anew) / self.workers + max(anew) / 2
-        return 4.0 + min(rescoring, 0.12 * total) + self._handing_over(best[0]) * best[0].seconds
+            return self.overhead() + 1.0
+        seconds = [t.full_seconds for t in best]
+        rescoring = sum(seconds) / self.workers + max(seconds) / 2
+        return min(rescoring, RESCORING * total) + self.hand_over_seconds(total)
 
-    def _fresh_share(self, trial: Trial) -> float:
-        """What scoring a trial on fresh folds costs, in runs of it: a validation file is one fold, fresh folds are more."""
-        return max(1.0, self.fresh_folds / max(1, len(trial.folds)))
-
-    def _handing_over(self, trial: Trial) -> float:
-        """What handing a trial over costs, in runs of it: all its folds again, and the final test part twice."""
-        return 1 + 2 / len(trial.folds) if trial.folds else 1.4
-
-    # --------------------------------------------------------------------------------------------- the finalists
-
-    def rescore(self, budget: Budget, finalists: int = FINALISTS) -> list[Trial]:
-        """Score the best trials again on fresh folds, in parallel; best first by the mean of all fold scores.
-
-        A trial for which there is no time left keeps its own score.
-        """
-        best = self.ranked()[:finalists]
-        if not self.evaluator.has_fresh_folds:
-            return best
-
-        def again(trial: Trial) -> Trial:
-            needed = (self._handing_over(trial) + self._fresh_share(trial) - 0.2) * trial.seconds
-            if trial.rescored or budget.left() < 4.0 + needed:
-                return trial
-            modules = self.modules(trial.configuration, patient=True)
-            assert modules is not None
-            result = self.evaluator.evaluate(
-                modules, trial.configuration, name=f"again-{trial.number}", repeat=1, limits=self.limits
-            )
-            return replace(trial, rescored=result.folds)
-
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="finalist") as pool:
-            scored = list(pool.map(again, best))
-        return sorted(scored, key=lambda t: (self.loss(t.mean_score), t.number))
-
-
-def noise(folds: Sequence[float]) -> float | None:
-    """Standard error of the mean over folds; None for fewer than two."""
-    return statistics.stdev(folds) / len(folds) ** 0.5 if len(folds) > 1 else None
+    def hand_over_seconds(self, total: float) -> float:
+        """Seconds from the end of re-scoring to the end of the run: the re-run of the program, or of an ensemble."""
+        seconds = [t.full_seconds for t in self.ranked()[:FINALISTS]]
+        alone = RERUN * max(seconds[:2], default=0.0)
+        together = min(RERUN * sum(seconds), ENSEMBLE * total) if self.ensemble else 0.0
+        return self.overhead() + max(alone, together)

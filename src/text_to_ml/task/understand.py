@@ -125,14 +125,14 @@ def category_of(description: Description, targets: pd.DataFrame) -> Category:
         if chosen is Category.MULTICLASS and targets.iloc[:, 0].nunique() == 2:
             return Category.BINARY
         return Category.MULTIOUTPUT_REGRESSION if chosen is Category.REGRESSION and targets.shape[1] > 1 else chosen
+    if is_sequence(description, targets.iloc[:, 0]):
+        return Category.SEQUENCE
     if targets.shape[1] > 1:
         binary = all(set(map(str, targets[c].unique())) <= {"0", "1", "0.0", "1.0", "True", "False"} for c in targets)
         return Category.MULTILABEL if binary else Category.MULTIOUTPUT_REGRESSION
     column = targets.iloc[:, 0]
     distinct = column.nunique()
     text = f"{description.output_data} {description.objective} {description.metric}".casefold()
-    if is_sequence(description, column):
-        return Category.SEQUENCE
     if column.dtype.kind not in "iufb" or column.dtype.kind == "b":
         return Category.BINARY if distinct == 2 else Category.MULTICLASS
     named = find_metric(description.metric)
@@ -278,7 +278,7 @@ def ids_of(description: Description, found: Found, targets: tuple[str, ...]) -> 
     ]
     if found.tables[0].reader.function == "read_documents":
         kinds = [str(found.tables[0].reader.options.get("name", "file"))]
-    if set(kinds) == {c.name for c in found.tables[0].columns} - {*targets}:
+    if set(kinds) == {c.name for c in found.tables[0].columns} - {*targets} and not images:
         return ()  # a text of one word can look like an identifier
     return tuple(n for n in kinds if n != found.entity)
 

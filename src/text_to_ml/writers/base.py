@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from text_to_ml.board import Board
 from text_to_ml.plan import Plan
 from text_to_ml.program import Candidate, SearchSpace
 from text_to_ml.values import Task
@@ -47,6 +48,10 @@ class Writer(Protocol):
 
     def space(self, task: Task) -> SearchSpace:
         """Suggest the candidates of all stages and the configurations to try first (paper, Appendix C.2)."""
+        ...
+
+    def more(self, task: Task, space: SearchSpace, board: Board, number: int) -> SearchSpace:
+        """For round ``number`` of a search: new candidates, whose names ``space`` does not hold, and configurations to try first."""
         ...
 
     def plan(self, task: Task) -> Plan:

@@ -8,17 +8,24 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
+from text_to_ml.board import Board
 from text_to_ml.domains.base import get_domain
 from text_to_ml.formatting import formatted
 from text_to_ml.plan import Plan
 from text_to_ml.program import Candidate, Choice, Configuration, Module, SearchSpace
 from text_to_ml.values import Task
 from text_to_ml.writers.base import Attempt, Written
+from text_to_ml.writers.neighbours import neighbours
 
 NAME = "builtin"
 PREFIX = "builtin_"
 BASELINES = ("constant", "default_boosting", "default_linear")
 """Modeling candidates that stand in the leaderboard for comparison and are not searched."""
+
+
+def lacking(candidate: Candidate) -> list[str]:
+    """Packages of a candidate that are not installed."""
+    return [p for p in candidate.packages if importlib.util.find_spec(p) is None]
 
 
 class CatalogueWriter:
@@ -32,12 +39,13 @@ class CatalogueWriter:
     def space(self, task: Task) -> SearchSpace:
         """The candidates whose packages are installed; baselines are kept in reserve."""
         space: SearchSpace = self._catalogue(task).space(task)
-        absent = {
-            (c.stage, c.name) for c in space.candidates if any(importlib.util.find_spec(p) is None for p in c.packages)
-        }
-        space = space.without(absent)
+        space = space.without({(c.stage, c.name) for c in space.candidates if lacking(c)})
         marked = tuple(replace(c, writer=NAME, reserve=c.name in BASELINES) for c in space.candidates)
         return replace(space, candidates=marked)
+
+    def left_out(self, task: Task) -> dict[str, list[str]]:
+        """Candidates whose packages are not installed: name → these packages."""
+        return {c.name: lacking(c) for c in self._catalogue(task).space(task).candidates if lacking(c)}
 
     def reserve(self, task: Task) -> SearchSpace:
         """The same candidates as a reserve of another writer's space: under names of their own, with the baselines first."""
@@ -48,6 +56,10 @@ class CatalogueWriter:
             Configuration({s: Choice(PREFIX + c.candidate, c.values) for s, c in p.choices.items()}) for p in baselines
         )
         return SearchSpace(candidates, portfolio)
+
+    def more(self, task: Task, space: SearchSpace, board: Board, number: int) -> SearchSpace:
+        """No new candidates, for all are in the space; combinations and neighbours of the best programs."""
+        return SearchSpace((), neighbours(space, board, number))
 
     def plan(self, task: Task) -> Plan:
         """The domain's own plan."""
@@ -68,4 +80,5 @@ class CatalogueWriter:
     def module(self, task: Task, candidate: Candidate) -> Module:
         """The module of a candidate, its name with or without the prefix of the reserve."""
         own = replace(candidate, name=candidate.name.removeprefix(PREFIX))
-        return Module(candidate.stage, candidate.name, formatted(self._catalogue(task).write(task, own)), NAME)
+        source = formatted(self._catalogue(task).write(task, own))
+        return Module(candidate.stage, candidate.name, source, NAME, candidate.network)

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from text_to_ml.domains.base import DomainFamily
+from text_to_ml.board import Board
+from text_to_ml.domains.base import NETWORK, DomainFamily
 from text_to_ml.errors import LLMReplyError
 from text_to_ml.llm.base import LLM, Message, Reply, Request
 from text_to_ml.llm.replies import code_of
 from text_to_ml.llm.structured import ask_json
 from text_to_ml.plan import Plan, plan_from_json
-from text_to_ml.program import Candidate, SearchSpace, Stage
+from text_to_ml.program import FINE_TUNING, Candidate, SearchSpace, Stage
 from text_to_ml.prompts import Prompts
 from text_to_ml.values import Task
-from text_to_ml.writers import space_reply
+from text_to_ml.writers import round_reply, space_reply
 from text_to_ml.writers.base import Attempt, Written
 from text_to_ml.writers.view import machine_view, task_view
 
@@ -35,10 +36,20 @@ class LanguageModelWriter:
     rules   stage ("data_preparation", "modeling", "post_processing", "synthetic_data") → (name, sentence) of each unit test
     most    candidates asked for per stage
     share   what of the task may be shown: names, summary or rows
+    weights names of pretrained models that are at hand
     """
 
     def __init__(
-        self, llm: LLM, prompts: Prompts, domain: DomainFamily, rules: Rules, *, share: str, most: int, threads: int
+        self,
+        llm: LLM,
+        prompts: Prompts,
+        domain: DomainFamily,
+        rules: Rules,
+        *,
+        share: str,
+        most: int,
+        threads: int,
+        weights: Sequence[str] = (),
     ) -> None:
         self.name = llm.name
         self.llm = llm
@@ -47,7 +58,8 @@ class LanguageModelWriter:
         self.rules = rules
         self.share = share
         self.most = most
-        self.machine = machine_view(threads)
+        self.weights = tuple(weights)
+        self.machine = machine_view(threads, domain.networks)
 
     def messages(self, task: Task, prompt: str, **context: Any) -> tuple[Message, ...]:
         """The system message, which is the same for every request of a run, and one prompt."""
@@ -62,8 +74,8 @@ class LanguageModelWriter:
             self.llm,
             self.space_messages(task),
             purpose="space",
-            schema=space_reply.SCHEMA,
-            check=lambda reply: space_reply.faults(reply, task, self.most),
+            schema=space_reply.schema(self.domain.networks),
+            check=lambda reply: space_reply.faults(reply, task, self.most, self.weights),
         )
         return space_reply.space_of(data, self.most, self.name)
 
@@ -79,6 +91,36 @@ class LanguageModelWriter:
             taken=space_reply.TAKEN,
             prepared=self.domain.prepared,
             rows=task.rows,
+            networks=self.domain.networks,
+            fine_tuning=FINE_TUNING,
+            weights=self.weights,
+        )
+
+    def more(self, task: Task, space: SearchSpace, board: Board, number: int) -> SearchSpace:
+        """Ask for new candidates, given what was found so far, until the reply has no faults."""
+        most = max(2, self.most // 2)
+        data, _ = ask_json(
+            self.llm,
+            self.round_messages(task, space, board),
+            purpose=f"round/{number}",
+            schema=round_reply.schema(self.domain.networks),
+            check=lambda reply: round_reply.faults(reply, space, most, self.weights),
+        )
+        return round_reply.space_of(data, space, board, most, self.name, number)
+
+    def round_messages(self, task: Task, space: SearchSpace, board: Board) -> tuple[Message, ...]:
+        """What is asked for another round."""
+        return self.messages(
+            task,
+            "round",
+            most=max(2, self.most // 2),
+            most_hyperparameters=space_reply.MOST_HYPERPARAMETERS,
+            taken=space_reply.TAKEN,
+            task_rows=task.rows,
+            networks=self.domain.networks,
+            fine_tuning=FINE_TUNING,
+            weights=self.weights,
+            **round_reply.view(board, space),
         )
 
     def plan(self, task: Task) -> Plan:
@@ -125,7 +167,7 @@ class LanguageModelWriter:
         required = self.domain.required[candidate.stage]
         context = {
             "stage": str(candidate.stage).replace("_", " "),
-            "rules": self.rules(candidate.stage),
+            "rules": self.rules(NETWORK if candidate.network else candidate.stage),
             "real_files": candidate.stage is Stage.PREPARATION,
             "candidate": candidate,
             "callable": required[-1],

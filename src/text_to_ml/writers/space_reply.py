@@ -8,15 +8,25 @@ from __future__ import annotations
 import importlib.util
 import keyword
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Hyperparameter, SearchSpace, Stage
+from text_to_ml.program import (
+    FINE_TUNING,
+    STAGES,
+    Candidate,
+    Choice,
+    Configuration,
+    Hyperparameter,
+    SearchSpace,
+    Stage,
+    fine_tuning,
+)
 from text_to_ml.values import Category, Task
 
 MOST_HYPERPARAMETERS = 6
 MOST_POST = 3
-TAKEN = ("n_features", "n_outputs", "seed", "threads", "classes", "self", "files", "samples", "targets")
+TAKEN = ("n_features", "shape", "n_outputs", "seed", "threads", "classes", "self", "files", "samples", "targets")
 NUMBER_OR_NONE = {"type": ["number", "null"]}
 PARAMETER = {
     "type": "object",
@@ -32,7 +42,7 @@ PARAMETER = {
         "default": {"type": ["string", "number", "boolean"]},
     },
 }
-CANDIDATES = {
+CANDIDATES: dict[str, Any] = {
     "type": "array",
     "items": {
         "type": "object",
@@ -46,21 +56,42 @@ CANDIDATES = {
         },
     },
 }
-SCHEMA: Mapping[str, Any] = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["domain", "category", "output_form", *map(str, STAGES)],
-    "properties": {
-        "domain": {"type": "string"},
-        "category": {"type": "string"},
-        "output_form": {"type": "string"},
-        **{str(stage): CANDIDATES for stage in STAGES},
-    },
-}
+NETWORK = {"network": {"type": "boolean"}, "pretrained": {"type": ["string", "null"]}}
+"""What models of domains with networks have beside the rest."""
 
 
-def faults(data: Mapping[str, Any], task: Task, most: int) -> list[str]:
-    """What is wrong with a reply, one sentence each; empty where it can be used."""
+def stages_of(networks: bool) -> dict[str, Any]:
+    """The JSON schema of each stage's candidates; ``networks``: whether models may be networks."""
+    item = CANDIDATES["items"]
+    models = {
+        "type": "array",
+        "items": {
+            **item,
+            "required": [*item["required"], *NETWORK],
+            "properties": {**item["properties"], **NETWORK},
+        },
+    }
+    return {str(stage): models if networks and stage is Stage.MODELING else CANDIDATES for stage in STAGES}
+
+
+def schema(networks: bool) -> Mapping[str, Any]:
+    """The JSON schema of a reply."""
+    stages = stages_of(networks)
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["domain", "category", "output_form", *stages],
+        "properties": {
+            "domain": {"type": "string"},
+            "category": {"type": "string"},
+            "output_form": {"type": "string"},
+            **stages,
+        },
+    }
+
+
+def faults(data: Mapping[str, Any], task: Task, most: int, weights: Sequence[str] = ()) -> list[str]:
+    """What is wrong with a reply, one sentence each; empty where it can be used. ``weights``: pretrained models at hand."""
     found = []
     for key, wanted in (("domain", task.domain), ("category", task.category), ("output_form", task.form)):
         said = str(data.get(key, "")).strip().casefold().replace("_", " ")
@@ -75,7 +106,7 @@ def faults(data: Mapping[str, Any], task: Task, most: int) -> list[str]:
         if len(entries) > 2 * limit:
             found.append(f"{stage}: holds {len(entries)} candidates; give at most {limit}.")
         for entry in entries[:limit]:
-            found += candidate_faults(stage, entry)
+            found += candidate_faults(stage, entry, weights)
         names = [str(e.get("name")) for e in entries if isinstance(e, dict)]
         found += [
             f"{stage}: the name {n!r} stands more than once." for n in sorted({n for n in names if names.count(n) > 1})
@@ -83,7 +114,7 @@ def faults(data: Mapping[str, Any], task: Task, most: int) -> list[str]:
     return found[:12]
 
 
-def candidate_faults(stage: Stage, entry: Any) -> list[str]:
+def candidate_faults(stage: Stage, entry: Any, weights: Sequence[str] = ()) -> list[str]:
     """What is wrong with one candidate."""
     if not isinstance(entry, dict) or not identifier(str(entry.get("name", ""))):
         name = entry.get("name") if isinstance(entry, dict) else entry
@@ -95,7 +126,14 @@ def candidate_faults(stage: Stage, entry: Any) -> list[str]:
     for package in entry.get("packages") or []:
         if not installed(str(package)):
             found.append(f"{where}: the package {package!r} is not installed here; use those that are.")
+    if entry.get("pretrained") and entry["pretrained"] not in weights:
+        there = (
+            f"use one of {', '.join(weights)}, or null" if weights else "none is; say null, and build it from scratch"
+        )
+        found.append(f"{where}: pretrained weights {entry['pretrained']!r} are not at hand; {there}.")
     for parameter in entry.get("hyperparameters") or []:
+        if entry.get("network") and isinstance(parameter, dict) and parameter.get("name") in FINE_TUNING:
+            continue
         try:
             hyperparameter(parameter)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -147,11 +185,7 @@ def space_of(data: Mapping[str, Any], most: int, writer: str) -> SearchSpace:
     for stage in STAGES:
         limit = min(most, MOST_POST) if stage is Stage.POST_PROCESSING else most
         for entry in data[str(stage)][:limit]:
-            parameters = tuple(hyperparameter(h) for h in entry.get("hyperparameters") or ())[:MOST_HYPERPARAMETERS]
-            packages = tuple(str(p) for p in entry.get("packages") or ())
-            candidates.append(
-                Candidate(stage, str(entry["name"]), str(entry["summary"]).strip(), parameters, packages, writer)
-            )
+            candidates.append(candidate(stage, entry, writer))
     bare = SearchSpace(tuple(candidates))
     preparations, posts = bare.stage(Stage.PREPARATION), bare.stage(Stage.POST_PROCESSING)
     portfolio = []
@@ -163,6 +197,20 @@ def space_of(data: Mapping[str, Any], most: int, writer: str) -> SearchSpace:
         }
         portfolio.append(Configuration({s: Choice(c.name, c.defaults()) for s, c in chosen.items()}))
     return SearchSpace(tuple(candidates), tuple(portfolio))
+
+
+def candidate(stage: Stage, entry: Mapping[str, Any], writer: str) -> Candidate:
+    """One candidate of a reply without faults; a network gets the hyperparameters of training (paper, Table 5)."""
+    network = stage is Stage.MODELING and bool(entry.get("network"))
+    listed = [h for h in entry.get("hyperparameters") or () if not (network and h["name"] in FINE_TUNING)]
+    parameters = tuple(hyperparameter(h) for h in listed)[:MOST_HYPERPARAMETERS]
+    weights = str(entry["pretrained"]) if entry.get("pretrained") else ""
+    if network:
+        parameters += fine_tuning(2e-5, 16) if weights else fine_tuning()
+    packages = tuple(str(p) for p in entry.get("packages") or ())
+    summary = str(entry["summary"]).strip()
+    pretrained = (weights,) if weights else ()
+    return Candidate(stage, str(entry["name"]), summary, parameters, packages, writer, False, network, pretrained)
 
 
 def category_names() -> list[str]:

@@ -26,9 +26,11 @@ TEXT_WORDS = 3
 """Categories of so many words are texts where the task is about texts."""
 SHOWN_KINDS = ("number", "integer", "boolean", "category", "constant")
 PACKAGES = (
-    "numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "catboost", "statsmodels", "category-encoders", "pillow", "scikit-image", "torch",
-    "lightning", "transformers", "timm",
+    "numpy", "pandas", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "xgboost", "catboost", "statsmodels", "category-encoders", "pillow",
+    "scikit-image", "opencv-python-headless",
 )  # fmt: skip
+DEEP_PACKAGES = ("torch", "lightning", "transformers", "timm")
+"""Shown where models may be networks."""
 ROLES = {
     "samples": "the main table",
     "labels": "the targets, one row per sample",
@@ -120,7 +122,7 @@ def documents_in_words(table: Table) -> str:
 
 
 def images_in_words(table: Table) -> str:
-    """How images and what is known of them are read."""
+    """How images, or the table that names them, are read."""
     given, key = table.reader.options, table.key
     if table.reader.function == "image_table":
         inner = "".join(f", {k}={v!r}" for k, v in given["options"].items())
@@ -168,12 +170,12 @@ def form_of(column: Column) -> str:
     return re.sub(r"[A-Za-z]", "a", re.sub(r"\d", "0", column.examples[0]))[:40]
 
 
-def machine_view(threads: int) -> Mapping[str, Any]:
-    """Python, packages with their installed versions, cores, memory, device."""
+def machine_view(threads: int, networks: bool = False) -> Mapping[str, Any]:
+    """Python, packages with their installed versions (those of networks where there may be any), cores, memory, device."""
     import psutil
 
     packages = []
-    for name in PACKAGES:
+    for name in (*PACKAGES, *(DEEP_PACKAGES if networks else ())):
         try:
             packages.append(f"{name.removesuffix('-cpu')} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:

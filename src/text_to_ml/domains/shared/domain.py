@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,6 +24,8 @@ class SharedDomain:
 
     name: str
     prepared: str
+    network_contract: ClassVar[str] = ""
+    """Text file in this folder that says what networks of the member are given; "": it has no networks."""
     required: ClassVar[dict[Stage, tuple[str, ...]]] = {
         Stage.PREPARATION: ("load", "DataPreparation"),
         Stage.MODELING: ("build_model",),
@@ -45,9 +48,19 @@ class SharedDomain:
         """A text file of the member's package."""
         return (Path(__file__).parents[1] / self.name / name).read_text(encoding="utf-8")
 
+    @property
+    def networks(self) -> bool:
+        """True where models may be networks: the member has them, and what trains them is installed."""
+        return bool(self.network_contract) and all(find_spec(p) is not None for p in ("torch", "lightning"))
+
     def contract(self) -> str:
         """The contract of generated code."""
-        return self.text("contract.md")
+        text = self.text("contract.md")
+        if not self.networks:
+            return text
+        parts = [(Path(__file__).parent / n).read_text(encoding="utf-8") for n in ("network.md", self.network_contract)]
+        before, heading, after = text.partition("### Post-processing")
+        return f"{before}{''.join(parts)}\n{heading}{after}"
 
     def synthetic_contract(self) -> str:
         """The contract of programs for synthetic data."""

@@ -20,7 +20,7 @@ MODELING = "modeling"
 
 @rule(MODELING, RULES, every_setting=True, synthetic=True)
 def model_fits_and_predicts(c: ModelingCase) -> None:
-    """`build_model(n_features, n_outputs, seed=…, threads=…)` returns an estimator that fits and predicts at the low
+    """`build_model(…, seed=…, threads=…)` returns an estimator that fits and predicts at the low
     end, the middle and the high end of each hyperparameter. Classification: `predict_proba` gives (rows,
     n_outputs), finite, within [0, 1], each row summing to 1. Regression: `predict` gives (rows,), finite."""
     check_outputs(c, c.outputs(c.fit(c.X, c.y), c.X_new), len(c.X_new), c.y, "")

@@ -19,7 +19,8 @@ def fit(w: Workflow, samples: pd.DataFrame, codes: np.ndarray) -> dict[str, Any]
     targets = codes.astype(int) if w.kind == "classification" else codes
     preparation = w.data_preparation(**w.values["data_preparation"])
     preparation.fit(samples, targets)
-    return {"preparation": preparation, "models": fit_models(w, features_of(preparation, samples), targets)}
+    features, augment = features_of(preparation, samples), getattr(preparation, "augment", None)
+    return {"preparation": preparation, "models": fit_models(w, features, targets, augment)}
 
 
 def features_of(preparation: Any, samples: pd.DataFrame) -> Any:
@@ -40,33 +41,38 @@ def size_of(features: Any) -> Any:
     return features.shape[1] if features.ndim == 2 else tuple(features.shape[1:])
 
 
-def new_model(w: Workflow, features: Any, n_outputs: int) -> Any:
-    """An unfitted model for these features."""
-    return w.build_model(size_of(features), n_outputs, seed=w.seed, threads=w.threads, **w.values["modeling"])
+def new_model(w: Workflow, features: Any, n_outputs: int, augment: Any = None) -> Any:
+    """An unfitted model for these features; ``augment``: what changes images at random, for models that take it in training."""
+    model = w.build_model(size_of(features), n_outputs, seed=w.seed, threads=w.threads, **w.values["modeling"])
+    if augment is not None and hasattr(model, "augment"):
+        model.augment = augment
+    return model
 
 
-def fit_models(w: Workflow, features: Any, targets: np.ndarray) -> list[tuple[Any, np.ndarray | None]]:
+def fit_models(
+    w: Workflow, features: Any, targets: np.ndarray, augment: Any = None
+) -> list[tuple[Any, np.ndarray | None]]:
     """One model for all target columns where it takes several, else one for each; with the classes that were there (None:
     regression, or all labels at once)."""
     columns = targets[:, None] if targets.ndim == 1 else targets
     if w.kind == "multilabel" or columns.shape[1] > 1:
-        model = new_model(w, features, columns.shape[1])
+        model = new_model(w, features, columns.shape[1], augment)
         if getattr(model, "several", False):
             model.fit(features, columns.astype(float))
             return [(model, None)]
-    return [fit_column(w, features, columns[:, i]) for i in range(columns.shape[1])]
+    return [fit_column(w, features, columns[:, i], augment) for i in range(columns.shape[1])]
 
 
-def fit_column(w: Workflow, features: Any, target: np.ndarray) -> tuple[Any, np.ndarray | None]:
+def fit_column(w: Workflow, features: Any, target: np.ndarray, augment: Any = None) -> tuple[Any, np.ndarray | None]:
     """Build and fit the model of one target column; with the classes that were there (None for numbers and texts)."""
     if w.kind in ("regression", "sequence"):
-        model = new_model(w, features, 1)
+        model = new_model(w, features, 1, augment)
         model.fit(features, target if w.kind == "sequence" else target.astype(float))
         return model, None
     present, local = np.unique(target.astype(int), return_inverse=True)
     if len(present) == 1:
         return None, present
-    model = new_model(w, features, len(present))
+    model = new_model(w, features, len(present), augment)
     model.fit(features, local)
     return model, present
 

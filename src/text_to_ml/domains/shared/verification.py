@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from text_to_ml.domains.base import NETWORK
 from text_to_ml.domains.shared.cases import ModelingCase, PostProcessingCase
+from text_to_ml.domains.shared.network_case import NetworkCase
 from text_to_ml.domains.shared.preparation_case import PreparationCase
 from text_to_ml.domains.shared.synthetic import Features, Outputs, rows_of
 from text_to_ml.domains.shared.synthetic_rules import SyntheticCase
@@ -44,12 +46,13 @@ class Kit:
         if stage == "synthetic_data":
             return [SyntheticCase(module, label, facts) for label, _ in named]
         rows = rows_of(facts)
-        if stage == "modeling":
+        if stage in ("modeling", NETWORK):
             own = self.features(facts)
             X, y, X_new = own.X, own.y, own.X_new
             if program is not None:
                 (X, y), (X_new, _) = program.make_features(rows, 0), program.make_features(17, 1)
-            return [self.modeling(module, label, values, own, X, y, X_new) for label, values in named]
+            kind = self.modeling if stage == "modeling" else NetworkCase
+            return [kind(module, label, values, own, X, y, X_new) for label, values in named]
         given = self.outputs(facts)
         outputs, codes = given.outputs, given.codes
         if program is not None:

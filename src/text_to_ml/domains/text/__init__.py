@@ -16,6 +16,7 @@ class TextDomain(SharedDomain):
     """The text member of the family (see `text_to_ml.domains.base`)."""
 
     name = "text"
+    network_contract = "network_texts.md"
     prepared = (
         "cleaned texts in `text__` columns, which each model turns into numbers itself, and float64 columns without missing values "
         "beside them"

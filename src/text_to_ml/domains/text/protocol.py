@@ -11,6 +11,7 @@ from dataclasses import replace
 from text_to_ml.domains.shared import modeling_rules as models
 from text_to_ml.domains.shared.cases import ModelingCase
 from text_to_ml.domains.shared.checks import check_outputs
+from text_to_ml.domains.shared.network_rules import TEXT_RULES as NETWORK_RULES
 from text_to_ml.domains.shared.post_processing_rules import RULES as POST_PROCESSING_RULES
 from text_to_ml.domains.text.preparation_rules import RULES as PREPARATION_RULES
 from text_to_ml.domains.text.sequence_rules import RULES as SEQUENCE_RULES
@@ -63,4 +64,4 @@ def model_takes_texts_never_seen(c: ModelingCase) -> None:
 
 RULES.append(numeric(models.model_takes_several_targets_where_it_says_so))
 RULES += [numeric(r) if r.name in AS_NUMBERS else r for r in POST_PROCESSING_RULES]
-RULES += SEQUENCE_RULES
+RULES += [*SEQUENCE_RULES, *NETWORK_RULES]

@@ -16,6 +16,7 @@ class VisionDomain(SharedDomain):
     """The vision member of the family (see `text_to_ml.domains.base`)."""
 
     name = "vision"
+    network_contract = "network_images.md"
     prepared = (
         "float32 images within [0, 1] of shape (rows, channels, height, width), channels 1 or 3, from which each model computes what "
         "it looks at itself"

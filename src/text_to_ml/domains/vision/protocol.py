@@ -12,6 +12,7 @@ import sys
 from text_to_ml.domains.shared import modeling_rules as models
 from text_to_ml.domains.shared.cases import ModelingCase
 from text_to_ml.domains.shared.checks import check_outputs
+from text_to_ml.domains.shared.network_rules import IMAGE_RULES as NETWORK_RULES
 from text_to_ml.domains.shared.post_processing_rules import RULES as POST_PROCESSING_RULES
 from text_to_ml.domains.vision.preparation_rules import RULES as PREPARATION_RULES
 from text_to_ml.runtime.rules import Rule, rule
@@ -58,4 +59,4 @@ def model_can_be_saved(c: ModelingCase) -> None:
 
 
 RULES.append(models.model_takes_several_targets_where_it_says_so)
-RULES += POST_PROCESSING_RULES
+RULES += [*POST_PROCESSING_RULES, *NETWORK_RULES]

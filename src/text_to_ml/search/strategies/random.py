@@ -1,31 +1,26 @@
-"""Random search: the writer's portfolio first, then configurations drawn uniformly (paper: Appendix C.3).
-
-Trial n depends on the seed and n alone, so parallel and interrupted runs ask the same trials.
-"""
+"""Random search: the writer's portfolio first, then configurations drawn uniformly, all at full budget (paper: Appendix C.3)."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from text_to_ml.program import SearchSpace, Stage
-from text_to_ml.search.space import sample
-from text_to_ml.search.strategies import Observation, Proposal
+from text_to_ml.program import SearchSpace
+from text_to_ml.search.space import Place, sample
+from text_to_ml.search.strategies import Observation, Proposal, Settings, portfolio
 
 
 class RandomSearch:
-    """The random member of the family."""
+    """The random member of the family. Trial n depends on the seed and n alone."""
 
     name = "random"
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
 
-    def ask(self, number: int, space: SearchSpace, history: Sequence[Observation]) -> Proposal:
+    def ask(
+        self, number: int, space: SearchSpace, history: Sequence[Observation], dropped: Collection[Place] = ()
+    ) -> Proposal | None:
         """The ``number``-th configuration."""
-        if number < len(space.portfolio):
-            configuration = space.portfolio[number]
-            reserve = {c.name for c in space.stage(Stage.MODELING) if c.reserve}
-            baseline = configuration.choices[Stage.MODELING].candidate in reserve
-            return Proposal(configuration, origin="baseline" if baseline else "portfolio")
-        return Proposal(sample(space, random.Random(f"{self.seed}:{number}")))
+        first = portfolio(number, space)
+        return first or Proposal(sample(space, random.Random(f"{self.settings.seed}:{number}"), dropped))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from text_to_ml.program import Choice, Configuration, SearchSpace, Stage, Value
 
@@ -18,6 +18,15 @@ def configurations(space: SearchSpace, entries: Iterable[tuple[Entry, str]]) -> 
         if configuration is not None and configuration not in found:
             found.append(configuration)
     return tuple(found)
+
+
+def woven(classical: Sequence[Entry], networks: Sequence[Entry], first: int = 3) -> list[Entry]:
+    """Entries of networks among those of classical models: the first after ``first`` of these, then every second one."""
+    mixed, waiting = list(classical[:first]), list(classical[first:])
+    for entry in networks:
+        mixed += [entry, *waiting[:1]]
+        waiting = waiting[1:]
+    return [*mixed, *waiting]
 
 
 def usual_post(names: list[str]) -> str:

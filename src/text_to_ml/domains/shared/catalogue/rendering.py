@@ -30,17 +30,19 @@ def rendered(folder: Path, name: str, context: Mapping[str, Any]) -> str:
 @dataclass(frozen=True)
 class Catalogue:
     """The candidates of a domain: their templates below ``folder``, and modules that give the candidates of data preparation and
-    modeling with what their templates are rendered with, and the portfolio. Post-processing is shared."""
+    modeling with what their templates are rendered with, and the portfolio; ``networks``: those of further modeling candidates, by
+    their `SUMMARIES`. Post-processing is shared."""
 
     folder: Path
     preparation: Any
     modeling: Any
     portfolio: Callable[[Task, SearchSpace], tuple[Configuration, ...]]
+    networks: Any = None
 
     def space(self, task: Task) -> SearchSpace:
         """All candidates for this task, and the configurations to try first."""
-        parts = (self.preparation, self.modeling, post_processing)
-        candidates = tuple(c for part in parts for c in part.candidates(task))
+        parts = (self.preparation, self.modeling, self.networks, post_processing)
+        candidates = tuple(c for part in parts if part is not None for c in part.candidates(task))
         return SearchSpace(candidates, self.portfolio(task, SearchSpace(candidates)))
 
     def write(self, task: Task, candidate: Candidate) -> str:
@@ -49,6 +51,8 @@ class Catalogue:
             return rendered(self.folder, "preparation.py.jinja", self.preparation.context(task, candidate))
         if candidate.stage is Stage.MODELING:
             name = f"modeling/{candidate.name}.py.jinja"
-            return rendered(self.folder, name, self.modeling.context(task, candidate))
+            network = self.networks is not None and candidate.name in self.networks.SUMMARIES
+            models = self.networks if network else self.modeling
+            return rendered(self.folder, name, models.context(task, candidate))
         name = f"post_processing/{candidate.name}.py.jinja"
         return rendered(self.folder, name, post_processing.context(task, candidate))

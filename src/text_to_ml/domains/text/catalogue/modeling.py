@@ -29,6 +29,7 @@ def parameters(regression: bool) -> dict[str, tuple[Hyperparameter, ...]]:
         "word_linear": (size, GRAMS, MIN_DF, NUMBERS),
         "char_linear": (size, whole("grams", 5, 3, 6), NUMBERS),
         "word_char_linear": (size, GRAMS, MIN_DF, NUMBERS),
+        "pattern_linear": (size, whole("common", 150, 30, 400, True), NUMBERS, choice("words_too", True, False)),
         "nb_svm": (real("C", 1.0, 0.02, 30.0), real("alpha", 1.0, 0.1, 5.0), GRAMS, MIN_DF, NUMBERS),
         "complement_nb": (
             real("alpha", 0.2, 0.01, 3.0),
@@ -57,7 +58,7 @@ def parameters(regression: bool) -> dict[str, tuple[Hyperparameter, ...]]:
         ),
         "pair_linear": (size, GRAMS, MIN_DF, NUMBERS),
         "blend": (
-            (size, real("smoothness", 1.5, 0.2, 4.0), real("boosted", 0.5, 0.05, 2.0), real("C", 1.0, 0.1, 20.0))
+            (size, real("smoothness", 0.6, 0.1, 4.0), real("boosted", 0.2, 0.02, 2.0), real("C", 1.0, 0.1, 20.0))
             if regression
             else (size, real("ratios", 1.0, 0.1, 3.0), real("bayes", 0.3, 0.02, 2.0))
         ),
@@ -79,6 +80,7 @@ SUMMARIES = {
     "word_linear": "linear model of TF-IDF weights of words and pairs of words",
     "char_linear": "linear model of TF-IDF weights of sequences of characters",
     "word_char_linear": "linear model of TF-IDF weights of words and characters",
+    "pattern_linear": "linear model of words and of how texts are written: common words, endings, capitals, marks",
     "nb_svm": "linear model of weights times log-count ratios (NB-SVM)",
     "complement_nb": "naive Bayes, softened",
     "linear_svm": "linear support vector machine, calibrated",
@@ -94,7 +96,9 @@ SUMMARIES = {
     "choice_boosting": "boosting over features of each option",
 }
 PACKAGES = {"svd_boosting": ("lightgbm",), "choice_boosting": ("lightgbm",)}
-WEIGHTED = frozenset({"word_linear", "char_linear", "word_char_linear", "nb_svm", "linear_svm", "hashing_sgd"})
+WEIGHTED = frozenset(
+    {"word_linear", "pattern_linear", "char_linear", "word_char_linear", "nb_svm", "linear_svm", "hashing_sgd"}
+)
 WEIGHTED |= {"svd_boosting", "pair_linear", "blend"}
 CLASSES_ONLY = frozenset({"nb_svm", "complement_nb", "linear_svm", "centroid"})
 CHOICES = frozenset({"retrieval", "choice_logit", "choice_boosting"})
@@ -143,6 +147,8 @@ def context(task: Task, candidate: Candidate) -> dict[str, Any]:
     return {
         "arguments": ", ".join(f"{h.name}={h.default!r}" for h in candidate.hyperparameters),
         "regression": task.category.is_regression,
+        "multilabel": task.category is Category.MULTILABEL,
+        "outputs": "2" if task.category is Category.MULTILABEL else "n_outputs",
         "sequence": sequence,
         "binary": not task.category.is_regression and len(task.classes) <= 2,
         "balance": "balanced" in names,

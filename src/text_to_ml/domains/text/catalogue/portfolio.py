@@ -5,8 +5,8 @@ The first two are the baselines.
 
 from __future__ import annotations
 
-from text_to_ml.domains.shared.catalogue.portfolio import Entry, configurations, usual_post
-from text_to_ml.domains.text.catalogue import sequences
+from text_to_ml.domains.shared.catalogue.portfolio import Entry, configurations, usual_post, woven
+from text_to_ml.domains.text.catalogue import networks, sequences
 from text_to_ml.program import Configuration, SearchSpace, Stage
 from text_to_ml.task.choices import options_of
 from text_to_ml.values import Category, Task
@@ -19,6 +19,7 @@ CLASSIFICATION: tuple[Entry, ...] = (
     ("plain", "word_linear", {}),
     ("joined", "word_linear", {}),
     ("plain", "linear_svm", {}),
+    ("written", "pattern_linear", {}),
     ("pairs", "pair_linear", {}),
     ("negated", "nb_svm", {}),
     ("plain", "blend", {}),
@@ -39,8 +40,9 @@ CLASSIFICATION: tuple[Entry, ...] = (
 )
 REGRESSION: tuple[Entry, ...] = (
     ("style", "word_linear", {}),
+    ("written", "pattern_linear", {}),
     ("style", "svd_boosting", {}),
-    ("style", "blend", {}),
+    ("written", "blend", {}),
     ("style", "svd_svm", {}),
     ("plain", "word_linear", {}),
     ("pairs", "pair_linear", {}),
@@ -77,5 +79,5 @@ def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
     if task.category is Category.SEQUENCE:
         order = sequences.PORTFOLIO
     baselines: tuple[Entry, ...] = (("raw", "constant", {}), ("raw", "default_linear", {}))
-    entries = [*((e, posts[0]) for e in baselines), *((e, usual) for e in order)]
+    entries = [*((e, posts[0]) for e in baselines), *((e, usual) for e in woven(order, networks.ENTRIES))]
     return configurations(space, entries)

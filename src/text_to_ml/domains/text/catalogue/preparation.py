@@ -54,6 +54,11 @@ RECIPES: dict[str, Recipe] = {
         "html lower lengths style",
         needs="numbers",
     ),
+    "written": recipe(
+        "Texts as they are, and counts of how they are written: lengths, marks, capitals, variety.",
+        "lengths style",
+        needs="numbers",
+    ),
     "joined": recipe(
         "All texts of a row in one, beside them their lengths.", "html lower join lengths", needs="several"
     ),

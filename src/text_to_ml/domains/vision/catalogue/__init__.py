@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from text_to_ml.domains.shared.catalogue.rendering import Catalogue
-from text_to_ml.domains.vision.catalogue import modeling, preparation
+from text_to_ml.domains.vision.catalogue import modeling, networks, preparation
 from text_to_ml.domains.vision.catalogue.portfolio import portfolio
 
-CATALOGUE = Catalogue(Path(__file__).parent, preparation, modeling, portfolio)
+CATALOGUE = Catalogue(Path(__file__).parent, preparation, modeling, portfolio, networks)
 space, write = CATALOGUE.space, CATALOGUE.write

@@ -5,7 +5,8 @@ The first two are the baselines. The order is that of measurements on small pict
 
 from __future__ import annotations
 
-from text_to_ml.domains.shared.catalogue.portfolio import Entry, configurations, usual_post
+from text_to_ml.domains.shared.catalogue.portfolio import Entry, configurations, usual_post, woven
+from text_to_ml.domains.vision.catalogue import networks
 from text_to_ml.program import Configuration, SearchSpace, Stage
 from text_to_ml.values import Form, Task
 
@@ -53,5 +54,5 @@ def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
     usual = usual_post(posts)
     order = MANY_CLASSES if len(task.classes) >= MANY or task.form is Form.RANKINGS else USUAL
     baselines: tuple[Entry, ...] = (("squashed", "constant", {}), ("squashed", "default_linear", {}))
-    entries = [*((e, posts[0]) for e in baselines), *((e, usual) for e in order)]
+    entries = [*((e, posts[0]) for e in baselines), *((e, usual) for e in woven(order, networks.ENTRIES))]
     return configurations(space, entries)

@@ -1,0 +1,113 @@
+"""What the rules of networks are run on: a modeling module whose `build_model` gives an `nn.Module`. Runs in the sandbox.
+
+Imports torch only when a case is used: the rules' sentences are read on the host, also where torch is not installed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from text_to_ml.domains.shared.runtime import size_of
+from text_to_ml.domains.shared.synthetic import Features, copied, rows_at
+from text_to_ml.runtime.rules import state_of
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass
+class NetworkCase:
+    """A network on synthetic features (paper: synthetic input data); ``X``, ``y``, ``X_new``, ``data`` as in `ModelingCase`."""
+
+    module: Any
+    setting: str
+    values: dict[str, Any]
+    data: Features
+    X: Any
+    y: np.ndarray
+    X_new: Any
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.untouched = copied(self.X)
+        self.state = state_of(self.module)
+
+    @property
+    def given(self) -> str:
+        """What the module is given, for messages."""
+        named = f" with the columns {', '.join(map(repr, self.X.columns[:12]))}" if hasattr(self.X, "columns") else ""
+        return f"X has shape {self.X.shape}{named}; y has shape {self.y.shape}, {self.y.dtype}"
+
+    @property
+    def kind(self) -> str:
+        """As the runtime names it."""
+        return "regression" if self.data.regression else "multilabel" if self.data.multilabel else "classification"
+
+    @property
+    def n_outputs(self) -> int:
+        """Classes, labels, or two values."""
+        return 2 if self.data.regression else int(self.y.max()) + 1
+
+    @property
+    def targets(self) -> np.ndarray:
+        """Class codes (rows,), or zeros and ones, or two values, (rows, 2)."""
+        if self.kind == "classification":
+            return self.y.astype(int)
+        return (
+            np.column_stack([self.y, -self.y]) if self.data.regression else np.eye(self.n_outputs)[self.y.astype(int)]
+        )
+
+    def build(self, seed: int = 0, size: Any = None) -> nn.Module:
+        """A new network at this setting, with its vocabulary where it learns one."""
+        from text_to_ml.runtime.network import NetworkEstimator
+
+        shape = size_of(self.X) if size is None else size
+        network = NetworkEstimator(self.module.build_model, self.kind, shape, self.n_outputs, seed, 1, self.values)
+        built = network.new_network()
+        learn: Any = getattr(built, "fit_vocabulary", None)
+        if learn is not None and size is None:
+            learn(self.X)
+        return built
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """Built once; in evaluation mode."""
+        return self.build().eval()
+
+    @property
+    def is_text(self) -> bool:
+        """True where features are frames of texts."""
+        return hasattr(self.X, "columns")
+
+    def inputs(self, X: Any, network: nn.Module | None = None) -> Any:
+        """What the network is called with for these rows."""
+        from text_to_ml.runtime.training import inputs_of
+
+        return inputs_of(self.network if network is None else network, X)
+
+    def outputs(self, X: Any, network: nn.Module | None = None) -> Tensor:
+        """Raw outputs in evaluation mode."""
+        import torch
+
+        from text_to_ml.runtime.training import call
+
+        chosen = (self.network if network is None else network).eval()
+        with torch.no_grad():
+            return call(chosen, self.inputs(X, chosen))
+
+    def loss(self, network: nn.Module, rows: Any) -> Tensor:
+        """The loss of training on some rows."""
+        import torch
+
+        from text_to_ml.runtime.training import Lesson, Training
+
+        lesson = Lesson(network, self.kind, Training(), 0, 1)
+        chosen = self.targets[rows]
+        if self.data.regression:
+            chosen = (chosen - self.targets.mean(axis=0)) / self.targets.std(axis=0)
+        kind = torch.int64 if self.kind == "classification" else torch.float32
+        return lesson.loss((self.inputs(rows_at(self.X, rows), network), torch.as_tensor(chosen, dtype=kind)))

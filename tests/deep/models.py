@@ -1,0 +1,135 @@
+"""Tiny models of random weights, written to disk in the format of the hub, and small tasks to try networks on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+WORDS = [
+    "the",
+    "a",
+    "of",
+    "river",
+    "stone",
+    "music",
+    "good",
+    "bad",
+    "is",
+    "was",
+    "##s",
+    "##ing",
+    "film",
+    "plot",
+    "very",
+]
+LETTERS = list("abcdefghijklmnopqrstuvwxyz0123456789.,'") + [f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz0123456789"]
+
+
+def write_tokenizer(folder: Path, kind: str) -> int:
+    """A word-piece tokenizer of about ninety tokens; the size of its vocabulary."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordPiece
+    from tokenizers.normalizers import BertNormalizer
+    from tokenizers.pre_tokenizers import BertPreTokenizer
+    from tokenizers.processors import TemplateProcessing
+    from transformers import PreTrainedTokenizerFast
+
+    names = {"bert": ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"), "t5": ("<pad>", "<unk>", "<s>", "</s>", "<mask>")}[
+        kind
+    ]
+    vocabulary = {token: number for number, token in enumerate([*names, *WORDS, *LETTERS])}
+    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token=names[1]))
+    tokenizer.normalizer = BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    single = f"{names[2]} $A {names[3]}" if kind == "bert" else f"$A {names[3]}"
+    tokenizer.post_processor = TemplateProcessing(
+        single=single, special_tokens=[(name, vocabulary[name]) for name in (names[2], names[3])]
+    )
+    special = {"pad_token": names[0], "unk_token": names[1], "mask_token": names[4]}
+    special |= {"cls_token": names[2], "sep_token": names[3]} if kind == "bert" else {"eos_token": names[3]}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=64, **special).save_pretrained(folder)
+    return len(vocabulary)
+
+
+def write_model(folder: Path, name: str) -> Path:
+    """One tiny model: bert, distilbert, t5, bart, vit or resnet."""
+    import torch
+    import transformers as hub
+
+    torch.manual_seed(0)
+    folder.mkdir(parents=True)
+    if name in ("vit", "resnet"):
+        if name == "vit":
+            sizes: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+            config: Any = hub.ViTConfig(**sizes, intermediate_size=32, image_size=32, patch_size=8)
+            model: Any = hub.ViTModel(config)
+        else:
+            config = hub.ResNetConfig(
+                embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", num_channels=3
+            )
+            model = hub.ResNetModel(config)
+        model.save_pretrained(folder)
+        processor = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "size": {"height": 32, "width": 32}}
+        (folder / "preprocessor_config.json").write_text(
+            json.dumps({**processor, "image_processor_type": "ViTImageProcessor"}), encoding="utf-8"
+        )
+        return folder
+    words = write_tokenizer(folder, "bert" if "bert" in name else "t5")
+    if name == "bert":
+        sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+        model = hub.BertModel(hub.BertConfig(vocab_size=words, max_position_embeddings=64, **sizes))
+    elif name == "distilbert":
+        config = hub.DistilBertConfig(
+            vocab_size=words, max_position_embeddings=64, dim=16, n_layers=2, n_heads=2, hidden_dim=32
+        )
+        model = hub.DistilBertModel(config)
+    elif name == "t5":
+        config = hub.T5Config(vocab_size=words, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2)
+        model = hub.T5Model(config)
+    else:
+        config = hub.BartConfig(
+            vocab_size=words, d_model=16, encoder_layers=2, decoder_layers=1, encoder_attention_heads=2,
+            decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32, max_position_embeddings=64,
+        )  # fmt: skip
+        model = hub.BartModel(config)
+    model.save_pretrained(folder)
+    return folder
+
+
+def write_texts(folder: Path, rows: int = 120) -> Path:
+    """Short reviews, good and bad, with their task.md."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(0)
+    label = np.arange(rows) % 2
+    words = [["dull", "bad", "poor", "slow"], ["fine", "good", "great", "warm"]]
+    others = ["the", "film", "plot", "was", "a", "music", "of", "it", "scene", "actor", "very"]
+    texts = [" ".join(random.permutation([*random.choice(others, 12), *random.choice(words[k], 2)])) for k in label]
+    pd.DataFrame({"review": texts, "mood": np.where(label == 1, "up", "down")}).to_csv(
+        folder / "reviews.csv", index=False
+    )
+    head = "---\ndomain: text\ntarget: mood\nmetric: accuracy\n---\n"
+    body = "# reviews\n## Input data\nText of reviews.\n## Output data\nmood\n## Files\nreviews.csv: review, mood\n"
+    (folder / "task.md").write_text(head + body, encoding="utf-8")
+    return folder
+
+
+def write_images(folder: Path, rows: int = 120) -> Path:
+    """Small images with stripes across or down, in folders by class, with their task.md."""
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    for number in range(rows):
+        kind = ("across", "down")[number % 2]
+        place = folder / "images" / kind
+        place.mkdir(parents=True, exist_ok=True)
+        lines = np.indices((16, 16))[number % 2] // 2 % 2
+        image = 60 + 120 * lines[..., None] + random.normal(0, 20, (16, 16, 3))
+        Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(place / f"{number:03d}.png")
+    head = "---\ndomain: vision\nmetric: accuracy\n---\n"
+    body = "# stripes\n## Input data\nImages.\n## Output data\nThe direction of the stripes.\n## Files\nimages: folders by class\n"
+    (folder / "task.md").write_text(head + body, encoding="utf-8")
+    return folder
