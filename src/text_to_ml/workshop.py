@@ -325,7 +325,6 @@ class Workshop:
             minimize=self.setting.metric.direction == "minimize",
             workers=self.options.workers,
             race=self.options.seconds is not None,
-            fresh_folds=self.setting.split.folds,
             deliveries=max(self.options.workers, 4 if self.asks(space) else 1),
             prefetch=self.asks(space),
             locked=locked,

@@ -118,6 +118,16 @@ def check_outputs(c: ModelingCase, outputs: np.ndarray, rows: int, y: np.ndarray
     )
 
 
+def check_small(c: ModelingCase) -> None:
+    """Assert that a model works on few rows, few columns, and whatever else the case calls small."""
+    for X, y, what in c.small:
+        try:
+            outputs = c.outputs(c.fit(X, y), X)
+        except Exception as error:
+            raise AssertionError(f"with {what}: {type(error).__name__}: {error}") from error
+        check_outputs(c, outputs, len(X), y, f" with {what}")
+
+
 def plain(c: PostProcessingCase, predictions: Any) -> np.ndarray:
     """Predictions as an array; those of a single number are one column, whatever their shape was."""
     values = np.asarray(predictions)

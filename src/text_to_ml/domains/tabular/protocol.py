@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from text_to_ml.domains.shared import modeling_rules as models
 from text_to_ml.domains.shared.cases import ModelingCase
-from text_to_ml.domains.shared.checks import check_outputs
+from text_to_ml.domains.shared.checks import check_outputs, check_small
 from text_to_ml.domains.shared.post_processing_rules import RULES as POST_PROCESSING_RULES
 from text_to_ml.domains.tabular.preparation_rules import RULES as PREPARATION_RULES
 from text_to_ml.runtime.rules import Rule, rule
@@ -20,12 +20,7 @@ RULES: list[Rule] = [*PREPARATION_RULES, models.model_fits_and_predicts, models.
 @rule(MODELING, RULES)
 def model_works_on_one_feature_and_few_rows(c: ModelingCase) -> None:
     """The model works for one feature and for few rows (12)."""
-    for X, y, what in c.small:
-        try:
-            outputs = c.outputs(c.fit(X, y), X)
-        except Exception as error:
-            raise AssertionError(f"with {what}: {type(error).__name__}: {error}") from error
-        check_outputs(c, outputs, len(X), y, f" with {what}")
+    check_small(c)
 
 
 RULES += [

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from text_to_ml.domains.shared import modeling_rules as models
 from text_to_ml.domains.shared.cases import ModelingCase
-from text_to_ml.domains.shared.checks import check_outputs
+from text_to_ml.domains.shared.checks import check_outputs, check_small
 from text_to_ml.domains.shared.network_rules import TEXT_RULES as NETWORK_RULES
 from text_to_ml.domains.shared.post_processing_rules import RULES as POST_PROCESSING_RULES
 from text_to_ml.domains.text.preparation_rules import RULES as PREPARATION_RULES
@@ -39,12 +39,7 @@ RULES: list[Rule] = [
 def model_works_on_one_text_and_few_rows(c: ModelingCase) -> None:
     """The model works for a single text column without numbers beside it, for several texts, for few rows (12), and where all texts
     are empty."""
-    for X, y, what in c.small:
-        try:
-            outputs = c.outputs(c.fit(X, y), X)
-        except Exception as error:
-            raise AssertionError(f"with {what}: {type(error).__name__}: {error}") from error
-        check_outputs(c, outputs, len(X), y, f" with {what}")
+    check_small(c)
 
 
 RULES += [

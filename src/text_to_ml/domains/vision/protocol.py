@@ -11,7 +11,7 @@ import sys
 
 from text_to_ml.domains.shared import modeling_rules as models
 from text_to_ml.domains.shared.cases import ModelingCase
-from text_to_ml.domains.shared.checks import check_outputs
+from text_to_ml.domains.shared.checks import check_outputs, check_small
 from text_to_ml.domains.shared.network_rules import IMAGE_RULES as NETWORK_RULES
 from text_to_ml.domains.shared.post_processing_rules import RULES as POST_PROCESSING_RULES
 from text_to_ml.domains.vision.preparation_rules import RULES as PREPARATION_RULES
@@ -25,12 +25,7 @@ RULES: list[Rule] = [*PREPARATION_RULES, models.model_fits_and_predicts, models.
 def model_works_on_any_shape_and_few_images(c: ModelingCase) -> None:
     """The model works for few images (12), for 1 and for 3 channels, for images that are not square, from 8 to 96 pixels high and wide, and
     where all images are the same."""
-    for X, y, what in c.small:
-        try:
-            outputs = c.outputs(c.fit(X, y), X)
-        except Exception as error:
-            raise AssertionError(f"with {what}: {type(error).__name__}: {error}") from error
-        check_outputs(c, outputs, len(X), y, f" with {what}")
+    check_small(c)
 
 
 RULES += [
