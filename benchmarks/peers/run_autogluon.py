@@ -11,7 +11,9 @@ kind = "regression" if not job.classification else "binary" if job.y.nunique() =
 predictor = TabularPredictor(
     "target", problem_type=kind, eval_metric=METRICS[job.metric], path=str(job.folder / "autogluon"), verbosity=0
 )
-predictor.fit(job.X.assign(target=job.y), time_limit=job.seconds, presets="best_quality", num_cpus=2)
+predictor.fit(
+    job.X.assign(target=job.y), time_limit=job.seconds, presets="best_quality", num_cpus=2, dynamic_stacking=False
+)
 if job.classification and not job.labels:
     job.answer(predictor.predict_proba(job.new)[sorted(job.y.unique())])
 else:
