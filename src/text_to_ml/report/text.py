@@ -180,7 +180,7 @@ def _rounds(run: Run) -> list[str]:
     rounds = [e.payload for e in run.events("round")]
     pick = min if run.direction == "minimize" else max
     ends = [*(r["offset"] for r in rounds[1:]), float("inf")]
-    for data, end in zip(rounds, ends, strict=True):
+    for data, end in zip(rounds, ends, strict=False):
         new = ", ".join(c["name"] for c in data["candidates"]) or "no new candidates"
         scores = [(t.number, t.score) for t in run.records if t.full and t.score is not None]
         before = [s for n, s in scores if n < data["offset"]]
