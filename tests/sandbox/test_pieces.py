@@ -53,6 +53,16 @@ def test_arrays_that_are_traps_are_errors_of_their_file(name: str, tmp_path: Pat
         read_array(path)
 
 
+def test_texts_are_read_where_they_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.npy"
+    np.save(path, np.array([["äö 東京"], [""]]))
+    assert read_array(path, texts=True).tolist() == [["äö 東京"], [""]]
+    for array in (np.arange(3), np.array(["half \ud800"]), np.array([0x7FFFFFFF], dtype=np.uint32).view("<U1")):
+        np.save(path, array)
+        with pytest.raises(ValueError, match=r"predictions\.npy"):
+            read_array(path, texts=True)
+
+
 @pytest.mark.parametrize("array", [np.zeros((0, 2)), np.arange(5), np.array([True]), np.float64(3)])
 def test_plain_arrays_are_read(array: np.ndarray, tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", array)

@@ -16,16 +16,31 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def read_array(path: Path) -> np.ndarray:
-    """A plain array of numbers or of str from an npy file."""
+def read_array(path: Path, texts: bool = False) -> np.ndarray:
+    """A plain array from an npy file: of numbers, or of str where ``texts`` are asked for. A str that is no valid text is a
+    ValueError here too."""
     _require_file(path)
     try:
         array = load_array(path)
     except Exception as error:  # whatever a broken header makes numpy raise
         raise ValueError(f"{path.name}: cannot be read: {error}") from error
-    if array.dtype.kind not in "iufbU":
-        raise ValueError(f"{path.name}: holds {array.dtype}, neither numbers nor texts")
+    if array.dtype.kind not in ("U" if texts else "iufb"):
+        raise ValueError(f"{path.name}: holds {array.dtype}, not {'texts' if texts else 'numbers'}")
+    if texts and not _are_characters(array):
+        raise ValueError(f"{path.name}: holds texts that are none: numbers that stand for no character")
     return array
+
+
+def _are_characters(array: np.ndarray) -> bool:
+    """True where every code point of an array of str is a character; anything else crashes what looks at it."""
+    import numpy as np
+
+    if not array.dtype.isnative:
+        return False
+    if not array.size or not array.dtype.itemsize:
+        return True
+    codes = np.ascontiguousarray(array).reshape(-1).view(np.uint32)
+    return bool(((codes <= 0x10FFFF) & ~((codes >= 0xD800) & (codes <= 0xDFFF))).all())
 
 
 def read_frame(path: Path, index: str) -> pd.DataFrame:

@@ -121,11 +121,9 @@ class TrialJobs:
         scratch, value = self.run(FIT, payload, readable, name)
         if self.network:
             self.training.took(name, scratch, value)
-        outputs = read_array(scratch / "outputs_0.npy")
+        outputs = read_array(scratch / "outputs_0.npy", texts=self.owner.setting.kind == "sequence")
         if outputs.ndim != 2 or len(outputs) != fold.rows:
             raise ValueError(f"{name}: outputs have shape {outputs.shape}, expected {fold.rows} rows")
-        if (outputs.dtype.kind == "U") != (self.owner.setting.kind == "sequence"):
-            raise ValueError(f"{name}: outputs hold {outputs.dtype}, which is not what the task asks for")
         if outputs.dtype.kind != "U" and not np.isfinite(outputs).all():
             raise ValueError(f"{name}: outputs hold missing or infinite values")
         return outputs
@@ -168,7 +166,7 @@ class TrialJobs:
         for key, array in arrays.items():
             np.save(paths[key], array, allow_pickle=False)
         scratch, _ = self.run(POST, {k: str(p) for k, p in paths.items()}, list(paths.values()), name)
-        predictions = read_array(scratch / "predictions.npy")
+        predictions = read_array(scratch / "predictions.npy", texts=self.owner.setting.kind == "sequence")
         if len(predictions) != len(outputs):
             raise ValueError(f"{name}: {len(predictions)} predictions for {len(outputs)} rows")
         return predictions
