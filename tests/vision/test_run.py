@@ -21,6 +21,8 @@ from text_to_ml.run import Run
 from text_to_ml.task import check
 from text_to_ml.verify import rule_sentences
 from text_to_ml.writers.language_model import LanguageModelWriter
+from text_to_ml.writers.privacy import Redactor
+from text_to_ml.writers.view import task_view
 
 from ..conftest import command, sandbox_flag
 from .conftest import LAYOUTS, SHAPES, many, save, write_images
@@ -150,6 +152,22 @@ def test_plan_is_allowed_and_survives_json(layout: str, pictures: dict[str, Path
         assert len(faults) == 1 and words in faults[0], faults
     assert domain.plan_faults(task, replace(plan, columns={"image": "number"}))
     assert domain.plan_faults(task, replace(plan, tensors=plan.tensors[1:]))
+
+
+@pytest.mark.parametrize("layout", ["table", "folders", "pickles"])
+def test_names_of_images_stay_on_the_machine(layout: str, tmp_path: Path) -> None:
+    workspace = write_images(tmp_path / "w", layout, 72)
+    name = "data_batch_1_3.png"
+    if layout != "pickles":
+        broken = sorted(workspace.rglob("*.png"))[2]
+        broken.write_bytes(b"no image")
+        name = broken.name
+    task = check(workspace)
+    facts = get_domain("vision").facts(task, tmp_path / "mini")
+    assert name not in json.dumps(task_view(task, "summary")) and name not in json.dumps(task_view(task, "names"))
+    shown = str(facts["sample_values"][next(n for n in facts["name_columns"] or ["filenames"])][0])
+    kept = Redactor(task, "summary", facts["files"])(f"the image {shown} is not there")
+    assert shown not in kept and "<value>" in kept, kept
 
 
 @pytest.mark.parametrize("layout", ["table", "tags", "folders", "names", "pickles"])

@@ -69,9 +69,15 @@ def task_view(task: Task, share: str) -> dict[str, Any]:
         "form": str(task.form),
         "rows": task.rows,
         "entity": task.entity,
-        "notes": list(task.notes) if share != "names" else [],
+        "notes": shown_notes(task, share),
         "tables": [table_view(table, task, share) for table in task.tables],
     }
+
+
+def shown_notes(task: Task, share: str) -> list[str]:
+    """The notes, less those that name files of broken images, which are identifiers."""
+    broken = () if task.pictures is None or share == "rows" else task.pictures.unreadable
+    return [] if share == "names" else [n for n in task.notes if not any(name in n for name in broken)]
 
 
 def table_view(table: Table, task: Task, share: str) -> dict[str, Any]:
