@@ -104,7 +104,12 @@ class Observer:
         """The same data preparation with a model of another kind."""
         m = open_program(self.config["other"], "program_with_another_model")
         fitted = m.fit(m.WORKFLOW, m.take(data.samples, own), data.codes[own])
-        samples = m.read_new(m.WORKFLOW, Path(self.config["new"]["plain"]["path"]), self.config["columns"])
+        samples = m.read_new(
+            m.WORKFLOW,
+            Path(self.config["new"]["plain"]["path"]),
+            self.config["columns"],
+            Path(self.config["workspace"]),
+        )
         self.form(
             "predictions of another model", m.predict(m.WORKFLOW, fitted, samples), len(self.seen["raw"]["plain"])
         )
@@ -118,7 +123,9 @@ class Observer:
             w = replace(m.WORKFLOW, split=replace(m.WORKFLOW.split, **SPLIT))
             fitted = m.fit(w, m.take(data.samples, part), data.codes[part])
             for name in ("plain", "gaps"):
-                samples = m.read_new(w, Path(self.config["new"][name]["path"]), self.config["columns"])
+                samples = m.read_new(
+                    w, Path(self.config["new"][name]["path"]), self.config["columns"], Path(self.config["workspace"])
+                )
                 outputs = m.predict(w, fitted, samples)
                 self.form(f"trained on few rows, {name}", outputs, len(self.seen["raw"][name]))
                 self.seen["few"].append(np.round(np.asarray(outputs, dtype=float), 9).tolist())
@@ -257,7 +264,7 @@ class Observer:
     def predict(self, fitted: Any, post: Any, name: str) -> None:
         """Predict a file of new rows as the command line does."""
         new = self.config["new"][name]
-        samples = self.m.read_new(self.w, Path(new["path"]), self.config["columns"])
+        samples = self.m.read_new(self.w, Path(new["path"]), self.config["columns"], Path(self.config["workspace"]))
         outputs = self.m.predict(self.w, fitted, samples)
         features = self.m.features_of(fitted["preparation"], samples).to_numpy()
         self.seen.setdefault("features", {})[name] = np.round(features, 7).tolist()
@@ -285,7 +292,9 @@ class Observer:
         fitted = m.fit(w, m.take(data.samples, own), data.codes[own])
         self.seen["again"] = {}
         for name in ("plain", "gaps"):
-            samples = m.read_new(w, Path(self.config["new"][name]["path"]), self.config["columns"])
+            samples = m.read_new(
+                w, Path(self.config["new"][name]["path"]), self.config["columns"], Path(self.config["workspace"])
+            )
             self.seen["again"][name] = np.round(np.asarray(m.predict(w, fitted, samples), dtype=float), 9).tolist()
         outputs = np.concatenate([np.asarray(o, dtype=float) for o in self.seen["validation"]["outputs"]])
         fresh = m.new_post_processing(w)
@@ -314,7 +323,9 @@ class Observer:
         for entry in self.config["settings"]:
             w = replace(self.w, values=entry["values"])
             fitted = self.m.fit(w, self.m.take(data.samples, own), data.codes[own])
-            samples = self.m.read_new(w, Path(self.config["new"]["plain"]["path"]), self.config["columns"])
+            samples = self.m.read_new(
+                w, Path(self.config["new"]["plain"]["path"]), self.config["columns"], Path(self.config["workspace"])
+            )
             rest = self.m.take(data.samples, np.setdiff1d(np.arange(len(data.codes)), own))
             outputs = np.concatenate([self.m.predict(w, fitted, rows) for rows in (samples, rest) if len(rows)])
             post = self.m.new_post_processing(w)

@@ -24,13 +24,16 @@ def trial(number: int, scores: tuple[float, ...], seconds: float) -> Trial:
     )
 
 
-def test_a_tie_goes_to_the_quick_program_and_a_clear_win_does_not() -> None:
+def test_with_a_time_limit_a_tie_goes_to_the_quick_program_and_a_clear_win_does_not() -> None:
     made, _ = study()
+    made.race = True
     best = trial(0, (1.0, 1.2, 0.9, 1.1, 1.0), 10.0)
     tied, worse = trial(1, (1.02, 1.18, 0.95, 1.08, 1.01), 2.0), trial(2, (1.2, 1.4, 1.1, 1.3, 1.2), 1.0)
     slow = trial(3, (1.02, 1.18, 0.95, 1.08, 1.01), 9.0)
     assert [t.number for t in chosen_first(made, [best, tied, worse])] == [1, 0, 2]
     assert [t.number for t in chosen_first(made, [best, slow, worse])] == [0, 3, 2]
+    made.race = False
+    assert [t.number for t in chosen_first(made, [best, tied, worse])] == [0, 1, 2]
     assert gap([1.0, 2.0], [0.0, 1.0]) == (1.0, 0.0)
 
 

@@ -49,11 +49,12 @@ def rescored(study: Study, budget: Budget, more: Sequence[Trial] = (), finalists
 
 
 def chosen_first(study: Study, trials: Sequence[Trial]) -> list[Trial]:
-    """Finalists, best first by all their fold scores; but one that is much quicker and not worse beyond noise comes before the
-    best. Trials without fresh scores come after those that have them."""
+    """Finalists, best first by all their fold scores; but with a time limit one that is much quicker and not worse beyond noise
+    comes before the best (without one the same seed gives the same program, whatever else the machine does). Trials without
+    fresh scores come after those that have them."""
     ranked = sorted(trials, key=lambda t: (not t.rescored, study.loss(t.mean_score), t.number))
-    if not ranked:
-        return []
+    if not ranked or not study.race:
+        return ranked
     best = ranked[0]
     equal = [t for t in ranked[1:] if FASTER * t.full_seconds <= best.full_seconds and tied(study, t, best)]
     first = min(equal, key=lambda t: (t.full_seconds, t.number), default=best)
