@@ -227,7 +227,7 @@ def test_two_interrupts_stop_at_once(tmp_path: Path) -> None:
             break
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
-    assert "stopping" in process.stderr.readline()  # two signals sent at once may arrive as one
+    assert any("stopping" in line for line in process.stderr)  # two signals sent at once may arrive as one
     process.send_signal(signal.SIGINT)
     started = time.monotonic()
     _, error = process.communicate(timeout=120)
