@@ -201,7 +201,7 @@ class Evaluator:
         np.savez(folder / f"{name}-predictions.npz", *predictions)
 
     def kept(self, name: str) -> tuple[np.ndarray, ...] | None:
-        """The out-of-fold outputs of a trial of this session, or its predictions (``name``-predictions)."""
+        """The out-of-fold outputs of a trial since the run was opened, or its predictions (``name``-predictions)."""
         path = self.folder / "outputs" / f"{name}.npz"
         if not path.exists():
             return None
