@@ -39,6 +39,17 @@ test-all: $(READY) system lint
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore tests/sandbox --ignore tests/conformance
 	$(BIN)/pytest tests/sandbox tests/conformance
 
+# networks: an environment of their own with PyTorch. TORCH: what pip is asked for; on a machine without a card give it the
+# index of CPU builds by PIP_INDEX_URL or PIP_EXTRA_INDEX_URL, or it takes gigabytes of CUDA
+TORCH ?= torch==2.13.0
+DEEP = .venv-deep/bin
+.PHONY: test-deep
+test-deep: system
+	@[ -x $(DEEP)/pip ] || $(PYTHON) -m venv .venv-deep
+	$(DEEP)/pip install --quiet '$(TORCH)'
+	$(DEEP)/pip install --quiet -e '.[dev,deep]'
+	$(DEEP)/pytest -n $(JOBS) --dist loadfile -m "not slow" tests/deep tests/search
+
 bench: $(READY) system
 	$(BIN)/python -m benchmarks.tables
 
