@@ -11,9 +11,7 @@ defaults, and are incomplete or fail once their hyperparameters are drawn at ran
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import random
 import sys
 import tempfile
@@ -28,7 +26,7 @@ from typing import Any
 
 from benchmarks.attempts import figures as of_run
 from benchmarks.generation.bench import Bench, opened
-from benchmarks.generation.log import command_line, read
+from benchmarks.generation.log import read, write_report
 from benchmarks.generation.validity import RUNS
 from benchmarks.generation.whole import Piece
 from benchmarks.valid_programs import ROOT, folder_of
@@ -200,16 +198,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"\n{table(rows)}")
-    report = {
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "command": command_line("benchmarks.false_positives", arguments or sys.argv[1:]),
-        "seconds": round(time.perf_counter() - started, 1),
-        "rows": rows,
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    options.out.with_suffix(".md").write_text(table(rows) + "\n", encoding="utf-8")
+    given = arguments or sys.argv[1:]
+    write_report(options.out, "benchmarks.false_positives", given, started, table(rows), rows=rows)
     return 0
 
 

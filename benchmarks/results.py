@@ -16,9 +16,13 @@ def arguments(description: str, seconds: float, seeds: int, out: str) -> argpars
     parser.add_argument("--seconds", type=float, default=seconds)
     parser.add_argument("--seeds", type=int, default=seeds)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="names of data sets")
     parser.add_argument("--out", type=Path, default=Path(out))
     return parser
+
+
+class RunError(Exception):
+    """A run by the command line failed; the message is the end of what it said."""
 
 
 class Results:
@@ -34,21 +38,24 @@ class Results:
         return any(all(row[k] == v for k, v in key.items()) for row in self.rows)
 
     def add(self, row: dict[str, Any], note: dict[str, Any]) -> None:
-        """Keep a row, with what the run said of itself (`--json`), and print it."""
-        row = {
-            **row,
-            "chosen": {k: v["candidate"] for k, v in note.get("best", {}).items()},
-            "trials": note.get("trials"),
-            "validation": note.get("validation"),
-        }
+        """Keep a row, with what the run said of itself (`--json`), and print it. One without a score is not written: the next run
+        tries it again."""
+        if row["score"] is not None:
+            row = {
+                **row,
+                "chosen": {k: v["candidate"] for k, v in note.get("best", {}).items()},
+                "trials": note.get("trials"),
+                "validation": note.get("validation"),
+            }
+            with self.path.open("a") as stream:
+                stream.write(json.dumps(row) + "\n")
         self.rows.append(row)
-        with self.path.open("a") as stream:
-            stream.write(json.dumps(row) + "\n")
         print(json.dumps(row), flush=True)
 
 
 def run_and_predict(work: Path, seconds: float, seed: int) -> dict[str, Any]:
-    """Run the command line on the task in ``work``, then the exported program alone on new.csv, to out.csv; the run's JSON line."""
+    """Run the command line on the task in ``work``, then the exported program alone on new.csv, to out.csv; the run's JSON line.
+    RunError where the run fails."""
     command = [
         sys.executable,
         "-m",
@@ -62,7 +69,7 @@ def run_and_predict(work: Path, seconds: float, seed: int) -> dict[str, Any]:
     ]
     done = subprocess.run([*command, "--seed", str(seed), "--json"], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(done.stderr[-2000:])
+        raise RunError(done.stderr.strip()[-2000:])
     note: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     program = [sys.executable, str(work / "run" / "program.py"), "predict", "--workspace", str(work)]
     program += ["--input", str(work / "new.csv"), "--output", str(work / "out.csv"), "--model", str(work / "m.joblib")]

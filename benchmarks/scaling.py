@@ -19,9 +19,7 @@ Uses the package's own modules, not only its door: texts, unit tests and the loo
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import random
 import sys
 import tempfile
@@ -35,7 +33,7 @@ from typing import Any
 from benchmarks.generation.bench import Bench, opened
 from benchmarks.generation.channel import Channel, Noisy, length
 from benchmarks.generation.fits import Point, fit, plot
-from benchmarks.generation.log import command_line
+from benchmarks.generation.log import write_report
 from benchmarks.generation.whole import Piece, Whole, whole
 
 from text_to_ml.generate import until_valid
@@ -264,19 +262,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 )
     text = table(results, options.epsilon)
     print(f"\n{text}")
-    report = {
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "command": command_line("benchmarks.scaling", arguments or sys.argv[1:]),
-        "seconds": round(time.perf_counter() - started, 1),
-        "epsilon": options.epsilon,
-        "repair": options.repair,
-        "successes": options.successes,
-        "results": results,
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    options.out.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
+    settings = {"epsilon": options.epsilon, "repair": options.repair, "successes": options.successes}
+    given = arguments or sys.argv[1:]
+    write_report(options.out, "benchmarks.scaling", given, started, text, **settings, results=results)
     plot(results, options.out.with_suffix(".svg"))
     return 0
 

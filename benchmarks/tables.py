@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from benchmarks.peers.environments import PACKAGES, PeerError, python_of
+from benchmarks.results import Results, RunError, arguments, run_and_predict
 
 import text_to_ml
 
@@ -116,8 +116,10 @@ def score(table: Table, labels: pd.Series, outputs: np.ndarray) -> float:
     return metric(targets, np.asarray(outputs, dtype=float))
 
 
-def ours(table: Table, train: np.ndarray, test: np.ndarray, seconds: float, seed: int, work: Path) -> np.ndarray:
-    """Run the command line, then the exported program alone, as a user would."""
+def ours(
+    table: Table, train: np.ndarray, test: np.ndarray, seconds: float, seed: int, work: Path
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Run the command line, then the exported program alone, as a user would; its outputs, and what the run said of itself."""
     keys = table.labels.index if table.entity else None
     part = table.rows[table.rows[table.entity].isin(keys[train])] if table.entity else table.rows.iloc[train]
     new = table.rows[table.rows[table.entity].isin(keys[test])] if table.entity else table.rows.iloc[test]
@@ -132,30 +134,13 @@ def ours(table: Table, train: np.ndarray, test: np.ndarray, seconds: float, seed
     category = f"\ncategory: {table.kind}" if table.kind == "classification" else ""
     task = f"---\nname: {table.name}\ntarget: {table.target}\nmetric: {table.metric}{category}\n---\n"
     (work / "task.md").write_text(f"{task}## Input data\nTabular.\n## Output data\n{table.target}\n## Files\n{files}\n")
-    command = [
-        sys.executable,
-        "-m",
-        "text_to_ml",
-        "run",
-        str(work),
-        "--out",
-        str(work / "run"),
-        "--time",
-        f"{seconds}s",
-    ]
-    done = subprocess.run([*command, "--seed", str(seed), "--json"], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise PeerError(f"ours on {table.name}: {done.stderr.strip()[-300:]}")
-    (work / "summary.json").write_text(done.stdout.strip().splitlines()[-1])
-    program = [sys.executable, str(work / "run" / "program.py"), "predict", "--workspace", str(work)]
-    program += ["--input", str(work / "new.csv"), "--output", str(work / "out.csv"), "--model", str(work / "m.joblib")]
-    subprocess.run(program, check=True, capture_output=True)
+    note = run_and_predict(work, seconds, seed)
     frame = pd.read_csv(work / "out.csv")
     if table.entity:
         frame = frame.set_index(table.entity).loc[table.labels.index[test]]
     columns = [c for c in frame.columns if str(c) == table.target or str(c).startswith(f"{table.target}_")]
     values = frame[columns].to_numpy()
-    return values[:, 0] if values.shape[1] == 1 else values
+    return (values[:, 0] if values.shape[1] == 1 else values), note
 
 
 def peer(
@@ -189,8 +174,8 @@ def peer(
     return out
 
 
-def one(table: Table, who: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    """One result; ``fault`` says why there is no score."""
+def one(table: Table, who: str, seed: int, options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """One result, ``fault`` says why there is no score; and what the run said of itself."""
     train, test = split(table, seed)
     row: dict[str, Any] = {
         "table": table.name, "seed": seed, "who": who, "limit": options.seconds, "metric": table.metric, "score": None, "seconds": None,
@@ -202,53 +187,34 @@ def one(table: Table, who: str, seed: int, options: argparse.Namespace) -> dict[
             python = python_of(who, options.environments)
             started = time.perf_counter()
             if who == "ours":
-                outputs = ours(table, train, test, options.seconds, seed, work)
-                note = json.loads((work / "summary.json").read_text())
+                outputs, note = ours(table, train, test, options.seconds, seed, work)
             else:
                 outputs = peer(table, train, test, options.seconds, seed, work, who, python)
-        except PeerError as error:
-            return row | {"fault": str(error)}
+        except (PeerError, RunError) as error:
+            return row | {"fault": f"ours on {table.name}: {str(error)[-300:]}" if who == "ours" else str(error)}, note
     row["seconds"] = round(time.perf_counter() - started, 1)
-    return row | {
-        "score": score(table, table.labels.iloc[test], outputs),
-        "chosen": {k: v["candidate"] for k, v in note.get("best", {}).items()},
-        "trials": note.get("trials"),
-        "validation": note.get("validation"),
-    }
+    return row | {"score": score(table, table.labels.iloc[test], outputs)}, note
 
 
 def main() -> None:
     """Run what is missing and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser = arguments(__doc__ or "", 60, 3, "benchmarks/cache/tables.jsonl")
     parser.add_argument("--peers", default=",".join(DEFAULT), help=f"any of {', '.join((*DEFAULT, *PACKAGES))}")
-    parser.add_argument("--only", default="", help="names of tables")
     parser.add_argument("--environments", type=Path, default=Path("benchmarks/cache/peers"))
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/cache/tables.jsonl"))
     options = parser.parse_args()
     options.environments = options.environments.resolve()
     unknown = [p for p in options.peers.split(",") if p not in (*DEFAULT, *PACKAGES)]
     if unknown:
         parser.error(f"--peers {unknown[0]}: must be any of {', '.join((*DEFAULT, *PACKAGES))}.")
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    done = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    done = Results(options.out)
     tables = [t for t in (*given(options.data), *bundled()) if not options.only or t.name in options.only.split(",")]
     peers = ["ours", *options.peers.split(",")]
     for seed in range(options.seeds):
         for table in tables:
             for who in peers:
-                key = (table.name, seed, who, options.seconds)
-                if any((d["table"], d["seed"], d["who"], d["limit"]) == key for d in done):
-                    continue
-                row = one(table, who, seed, options)
-                done.append(row)
-                if row["score"] is not None:  # what failed is tried again by the next run
-                    with options.out.open("a") as stream:
-                        stream.write(json.dumps(row) + "\n")
-                print(json.dumps(row), flush=True)
-    report(done, peers, options.seconds)
+                if not done.has(table=table.name, seed=seed, who=who, limit=options.seconds):
+                    done.add(*one(table, who, seed, options))
+    report(done.rows, peers, options.seconds)
 
 
 def report(done: list[dict[str, Any]], peers: list[str], seconds: float) -> None:

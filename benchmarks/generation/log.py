@@ -7,8 +7,11 @@ counts; it begins anew with an empty memory.
 from __future__ import annotations
 
 import json
+import os
+import platform
 import statistics
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -97,3 +100,18 @@ def command_line(module: str, arguments: Sequence[str]) -> str:
         else:
             kept.append(word)
     return " ".join(["python -m", module, *kept])
+
+
+def write_report(path: Path, module: str, arguments: Sequence[str], started: float, table: str, **figures: Any) -> None:
+    """The figures of an experiment as JSON, and its table beside them, with the date, machine, command and seconds since ``started``
+    (`time.perf_counter`)."""
+    report = {
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "command": command_line(module, arguments),
+        "seconds": round(time.perf_counter() - started, 1),
+        **figures,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    path.with_suffix(".md").write_text(table + "\n", encoding="utf-8")

@@ -23,14 +23,14 @@ from typing import Any
 from benchmarks.generation.bench import Bench
 from benchmarks.generation.log import Key, Log
 from benchmarks.generation.validity import PLAIN, RUNS, Verdict, columns_of, syntax_error
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from text_to_ml.assemble import assemble
+from text_to_ml.domains.base import get_domain
 from text_to_ml.generate import MEMORY, no_code, until_valid
 from text_to_ml.llm.base import LLM, Message, Reply, Request
 from text_to_ml.plan import Plan
 from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Module, SearchSpace, Stage
-from text_to_ml.prompts import FOLDER as PACKAGE_PROMPTS
+from text_to_ml.prompts import environment
 from text_to_ml.verify import TestReport
 from text_to_ml.writers.base import Attempt, Writer, Written
 from text_to_ml.writers.language_model import REFLECTION_TOKENS, written
@@ -90,18 +90,6 @@ def generate(session: Session, method: str) -> None:
 # ---------------------------------------------------------------------------------------------------- whole sequences
 
 
-def prompts() -> Environment:
-    """The prompts beside this file, and parts of the package's."""
-    folders = [str(FOLDER), str(PACKAGE_PROMPTS)]
-    return Environment(
-        loader=FileSystemLoader(folders),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,
-    )
-
-
 def worked_examples() -> list[str]:
     """Task, thoughts and program of each example."""
     folder = FOLDER / "examples"
@@ -141,10 +129,10 @@ def ask(session: Session, method: str, number: int, **context: Any) -> Reply:
 
 def whole_messages(session: Session, method: str, **context: Any) -> tuple[Message, Message]:
     """The prompt for a whole program; the same words for all methods but for what is theirs."""
-    task, environment = session.bench.held.task, prompts()
-    machine = machine_view(1)
-    system = environment.get_template("system.md").render(task=task_view(task, session.share), machine=machine)
-    user = environment.get_template("program.md").render(
+    task, prompts = session.bench.held.task, environment(FOLDER)
+    machine = machine_view(1, get_domain(task.domain).networks)
+    system = prompts.get_template("system.md").render(task=task_view(task, session.share), machine=machine)
+    user = prompts.get_template("program.md").render(
         method=method,
         machine=machine,
         samples=f"`{task.samples_table.key}`",
@@ -175,7 +163,7 @@ def columns_in_words(session: Session) -> str:
 
 def reflect(session: Session, attempt: Attempt, number: int) -> str:
     """Ask for a reflection on a failed program; no attempt, as no code is asked for."""
-    text = prompts().get_template("reflect.md").render(attempt=attempt)
+    text = environment(FOLDER).get_template("reflect.md").render(attempt=attempt)
     system = whole_messages(session, "reflexion", attempts=[], reflection="", functions=[])[0]
     purpose = f"reflect/{session.key[1]}/reflexion/{number}"
     reply = session.llm.complete(Request((system, Message("user", text.strip())), purpose, None, REFLECTION_TOKENS))

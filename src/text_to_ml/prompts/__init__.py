@@ -22,6 +22,20 @@ def prompt_names() -> list[str]:
     return sorted(p.relative_to(FOLDER).as_posix() for p in FOLDER.rglob("*.md"))
 
 
+def environment(folder: Path | None = None) -> Environment:
+    """Strict Jinja over the prompts, those of ``folder`` first."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    folders = [str(f) for f in (folder, FOLDER) if f is not None]
+    return Environment(
+        loader=FileSystemLoader(folders),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+
+
 class Prompts:
     """The prompts, those of ``folder`` first. OptionError for a folder or a file in it that cannot be used."""
 
@@ -41,16 +55,7 @@ class Prompts:
 
     @cached_property
     def _environment(self) -> Environment:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-        folders = [str(f) for f in (self.folder, FOLDER) if f is not None]
-        return Environment(
-            loader=FileSystemLoader(folders),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            autoescape=False,
-        )
+        return environment(self.folder)
 
     def render(self, name: str, **context: Any) -> str:
         """The text of one prompt; OptionError where a replaced prompt names something that it is not given."""
