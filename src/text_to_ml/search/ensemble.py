@@ -16,8 +16,8 @@ import numpy as np
 
 from text_to_ml.program import Stage
 from text_to_ml.runtime.ensemble import blended
-from text_to_ml.search.study import ENSEMBLE, RERUN, Study
-from text_to_ml.search.trial import Budget, Trial, gap
+from text_to_ml.search.study import ENSEMBLE, Study
+from text_to_ml.search.trial import Budget, Scored, Trial, gap
 from text_to_ml.values import Form
 
 MOST = 5
@@ -29,7 +29,7 @@ UNPROVEN = 2.0
 
 
 @dataclass(frozen=True)
-class Ensemble:
+class Ensemble(Scored):
     """Members, the strongest first, with their weights; scores of the folds that chose them and of fresh folds, as a `Trial` has
     them. ``gain``: mean advantage over ``rival``, the best single program, on fresh folds, ``error``: its standard error."""
 
@@ -46,16 +46,6 @@ class Ensemble:
     error: float | None = None
     used: bool = False
     reason: str = ""
-
-    @property
-    def pieces(self) -> tuple[float, ...]:
-        """See `Trial.pieces`."""
-        return self.folds if len(self.folds) > 1 else self.blocks
-
-    @property
-    def fresh_pieces(self) -> tuple[float, ...]:
-        """See `Trial.fresh_pieces`."""
-        return self.rescored if len(self.rescored) > 1 else self.rescored_blocks
 
 
 def blend_of(form: Form, kind: str) -> str:
@@ -154,14 +144,14 @@ class EnsembleSearch:
         if self.metric.form is Form.RANKINGS:
             kept = self.evaluator.kept(f"{next(iter(library))}-predictions")
             self._depth = codes[0].max() + 1 if kept is None else kept[0].shape[1]
-        seconds = {t.number: t.full_seconds for t in self.study.ranked()}
+        seconds = {t.number: self.study.rerun_seconds(t) for t in self.study.ranked()}
 
         def loss(arrays: list[np.ndarray]) -> float:
             scores = [self.metric(c, self.stand_in(a)) for c, a in zip(codes, arrays, strict=True)]
             return self.study.loss(statistics.fmean(scores))
 
         def allowed(numbers: set[int]) -> bool:
-            return RERUN * sum(seconds[n] for n in numbers) <= ENSEMBLE * self.budget.total
+            return sum(seconds[n] for n in numbers) <= ENSEMBLE * self.budget.total
 
         counts = greedy(library, loss, STEPS if self.metric.cheap else COSTLY_STEPS, allowed=allowed)
         if len(counts) < 2:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import marshal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -219,13 +220,8 @@ class Evaluator:
         repeat: int = 0,
     ) -> list[np.ndarray]:
         """Predictions of each fold, from any outputs, by the post-processing of this configuration; ValueError says why not."""
-        run = TrialJobs(self, modules, configuration, self.folder / "trials" / f"post-{repeat}", None, self.limits)
-        try:
+        with self._posting(modules, configuration, f"post-{repeat}") as run:
             return run.predictions(self.data.reference_folds(repeat), list(outputs))
-        except JobError as error:
-            raise ValueError(str(error)) from error
-        finally:
-            run.clean()
 
     def post_processed_test(
         self,
@@ -235,9 +231,15 @@ class Evaluator:
         fit: Sequence[np.ndarray],
     ) -> np.ndarray:
         """Predictions from outputs of the final test part; ``fit``: out-of-fold outputs that post-processing is fitted on."""
-        run = TrialJobs(self, modules, configuration, self.folder / "trials" / "post-test", None, self.limits)
-        try:
+        with self._posting(modules, configuration, "post-test") as run:
             return run.post(outputs, (np.concatenate(fit), np.concatenate(self.codes())), "test")
+
+    @contextmanager
+    def _posting(self, modules: Mapping[Stage, Module], configuration: Configuration, name: str) -> Iterator[TrialJobs]:
+        """Jobs of post-processing alone; ValueError says why one did not pass."""
+        run = TrialJobs(self, modules, configuration, self.folder / "trials" / name, None, self.limits)
+        try:
+            yield run
         except JobError as error:
             raise ValueError(str(error)) from error
         finally:

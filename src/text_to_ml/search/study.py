@@ -49,7 +49,6 @@ class Study:
               depend on timing; so only where a time limit makes them do so anyway)
     fidelity  what a budget means
     ensemble  an ensemble may be handed over
-    fresh_folds  folds that re-scoring takes
     overhead  seconds that handing over takes besides fitting
     record    called with every ended trial, in the thread that ran it
     """
@@ -69,7 +68,6 @@ class Study:
     limits: Limits = field(default_factory=Limits)
     fidelity: Fidelity = field(default_factory=Fidelity)
     ensemble: bool = False
-    fresh_folds: int = 1
     overhead: Callable[[], float] = lambda: 4.0
     trials: dict[int, Trial] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -337,14 +335,18 @@ class Study:
         best = self.ranked()[:FINALISTS]
         if not best:
             return self.overhead() + 1.0
-        seconds = [t.full_seconds * max(1.0, self.fresh_folds / max(1, len(t.folds))) for t in best]
+        seconds = [t.full_seconds for t in best]
         rescoring = sum(seconds) / self.workers + max(seconds) / 2
         return min(rescoring, RESCORING * total) + self.hand_over_seconds(total, best)
+
+    def rerun_seconds(self, trial: Trial) -> float:
+        """Seconds that the program of a trial takes when it is run again."""
+        return trial.full_seconds * max(RERUN, 1.0 + 1.5 / max(1, len(trial.folds)))
 
     def hand_over_seconds(self, total: float, best: Sequence[Trial] | None = None) -> float:
         """Seconds from the end of re-scoring to the end of the run: the re-run of the program, or of an ensemble."""
         best = self.ranked()[:FINALISTS] if best is None else best
-        seconds = [t.full_seconds * max(RERUN, 1.0 + 1.5 / max(1, len(t.folds))) for t in best]
+        seconds = [self.rerun_seconds(t) for t in best]
         alone = max(seconds[:2], default=0.0)
         together = min(sum(seconds), ENSEMBLE * total) if self.ensemble else 0.0
         return self.overhead() + max(alone, together)

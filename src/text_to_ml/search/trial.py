@@ -14,8 +14,27 @@ from text_to_ml.program import Configuration
 TICK = 0.1
 
 
+class Scored:
+    """What has scores of folds, of blocks of the only fold, and of fresh folds. Its fields are those of the dataclass that it is a base of."""
+
+    folds: tuple[float, ...]
+    blocks: tuple[float, ...]
+    rescored: tuple[float, ...]
+    rescored_blocks: tuple[float, ...]
+
+    @property
+    def pieces(self) -> tuple[float, ...]:
+        """Scores on parts of the data that two of them can be compared on: the folds, or blocks of the only one."""
+        return self.folds if len(self.folds) > 1 else self.blocks
+
+    @property
+    def fresh_pieces(self) -> tuple[float, ...]:
+        """The same on fresh folds; empty where it was not re-scored."""
+        return self.rescored if len(self.rescored) > 1 else self.rescored_blocks
+
+
 @dataclass(frozen=True)
-class Trial:
+class Trial(Scored):
     """One evaluated configuration. ``state``: finished, failed, invalid (a module could not be had), stopped early (its
     first folds were hopeless), stopped (by the end of the search; not recorded). ``budget``: of a full evaluation; ``cost``: what
     was spent, less than the budget where the trial went on from an earlier one. ``blocks``: scores on parts of the held-out rows,
@@ -52,16 +71,6 @@ class Trial:
         """Mean over all fold scores, fresh ones included."""
         values = (*self.folds, *self.rescored)
         return statistics.fmean(values) if values else self.score
-
-    @property
-    def pieces(self) -> tuple[float, ...]:
-        """Scores on parts of the data that two trials can be compared on: the folds, or blocks of the only one."""
-        return self.folds if len(self.folds) > 1 else self.blocks
-
-    @property
-    def fresh_pieces(self) -> tuple[float, ...]:
-        """The same on fresh folds; empty where the trial was not re-scored."""
-        return self.rescored if len(self.rescored) > 1 else self.rescored_blocks
 
     @property
     def spread(self) -> float | None:

@@ -19,11 +19,10 @@ from text_to_ml.runtime.workflow import plain_array
 
 
 @dataclass
-class ModelingCase:
-    """A modeling module on synthetic features (paper: synthetic input data).
+class FeaturesCase:
+    """A modeling module and synthetic features (paper: synthetic input data).
 
     X, y, X_new: the data of a program D_n where there is one, else the protocol's own. ``data``: the protocol's own.
-    A multi-label estimator that takes several targets gets two labels: not y, and y.
     """
 
     module: Any
@@ -33,6 +32,18 @@ class ModelingCase:
     X: Any
     y: np.ndarray
     X_new: Any
+
+    @property
+    def given(self) -> str:
+        """What the module is given, for messages."""
+        named = f" with the columns {', '.join(map(repr, self.X.columns[:12]))}" if hasattr(self.X, "columns") else ""
+        return f"X has shape {self.X.shape}{named}; y has shape {self.y.shape}, {self.y.dtype}"
+
+
+@dataclass
+class ModelingCase(FeaturesCase):
+    """An estimator on synthetic features. A multi-label one that takes several targets gets two labels: not y, and y."""
+
     cache: dict[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -41,12 +52,6 @@ class ModelingCase:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.data, name)
-
-    @property
-    def given(self) -> str:
-        """What the module is given, for messages."""
-        named = f" with the columns {', '.join(map(repr, self.X.columns[:12]))}" if hasattr(self.X, "columns") else ""
-        return f"X has shape {self.X.shape}{named}; y has shape {self.y.shape}, {self.y.dtype}"
 
     def build(self, size: Any, n_outputs: int) -> Any:
         """A new model at this setting; ``size``: number of columns, or the shape of one image."""

@@ -5,14 +5,15 @@ Imports torch only when a case is used: the rules' sentences are read on the hos
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from text_to_ml.domains.shared.cases import FeaturesCase
 from text_to_ml.domains.shared.runtime import size_of
-from text_to_ml.domains.shared.synthetic import Features, copied, rows_at
+from text_to_ml.domains.shared.synthetic import copied, rows_at
 from text_to_ml.runtime.rules import state_of
 
 if TYPE_CHECKING:
@@ -20,27 +21,12 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class NetworkCase:
-    """A network on synthetic features (paper: synthetic input data); ``X``, ``y``, ``X_new``, ``data`` as in `ModelingCase`."""
-
-    module: Any
-    setting: str
-    values: dict[str, Any]
-    data: Features
-    X: Any
-    y: np.ndarray
-    X_new: Any
-    kept: dict[str, Any] = field(default_factory=dict)
+class NetworkCase(FeaturesCase):
+    """A network on synthetic features (paper: synthetic input data)."""
 
     def __post_init__(self) -> None:
         self.untouched = copied(self.X)
         self.state = state_of(self.module)
-
-    @property
-    def given(self) -> str:
-        """What the module is given, for messages."""
-        named = f" with the columns {', '.join(map(repr, self.X.columns[:12]))}" if hasattr(self.X, "columns") else ""
-        return f"X has shape {self.X.shape}{named}; y has shape {self.y.shape}, {self.y.dtype}"
 
     @property
     def kind(self) -> str:
