@@ -23,6 +23,7 @@ from text_to_ml.run import TRIALS, trials_of
 from text_to_ml.runtime.split import Split
 from text_to_ml.sandbox import require
 from text_to_ml.search.strategies import get_strategy
+from text_to_ml.search.trial import Budget
 from text_to_ml.store import RunFolder
 from text_to_ml.task.describe import describe
 from text_to_ml.task.understand import understand
@@ -261,3 +262,25 @@ def split_of(task: Task, seed: int) -> Split:
         group=task.group,
         time=task.time,
     )
+
+
+def open_run(
+    given: Mapping[str, Any],
+    task: str | Path | Description | None,
+    workspace: str | Path | None,
+    out: str | Path | None,
+    resume: str | Path | None,
+    lock: Sequence[str],
+) -> tuple[Task, RunFolder, Options, str]:
+    """The run folder, new or taken up, with its task and options; the text is a metric that is not known, or "" (see `begin`)."""
+    if resume is not None:
+        return (*take_up(resume, given, lock), "")
+    options = Options.make(**given)
+    understood, store, unknown_metric = begin(task, workspace, out, options)
+    return understood, store, options, unknown_metric
+
+
+def budget_of(options: Options, began: float) -> Budget:
+    """When a run ends that began at ``began`` (`time.monotonic`)."""
+    deadline = None if options.seconds is None else began + options.seconds
+    return Budget(deadline, options.evaluations, options.seconds or float("inf"))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 import time as clock
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from text_to_ml.edits import take_edits
 from text_to_ml.handover import Desk, HandedOver, conclude
 from text_to_ml.run import Run
 from text_to_ml.search.trial import Budget
-from text_to_ml.start import Options, begin, record_start, take_up
-from text_to_ml.store import Event
-from text_to_ml.values import Description
+from text_to_ml.start import Options, budget_of, open_run, record_start
+from text_to_ml.store import Event, RunFolder
+from text_to_ml.values import Description, Task
 from text_to_ml.workshop import Workshop
 
 
@@ -49,15 +50,15 @@ def synthesize(
 ) -> Run:
     """Turn a described task into one optimised, executable program; returns the run, with ``run.program``.
 
-    ``task``: a Markdown file, a folder holding task.md, or plain words with ``workspace``. ``model``: "builtin", or
-    "provider:name" of a language model, with ``base_url`` for any OpenAI-compatible server. ``time``: seconds, or "60s",
-    "10m"; where ``evaluations`` is not given either, 60 s (built in) or 30 evaluations (language model). ``max_cost``: US
-    dollars, ``price``: dollars per million input and output tokens, ``timeout``: seconds for one reply. ``share``: what a language model sees of the data: names,
-    summary or rows. ``resume``: the folder of an interrupted run; ``lock``: its modules to search around, as "stage/name". Raises
-    `TextToMLError` for what cannot be used. Setting ``stop`` ends the search; the best program so far is handed over. ``rounds``: how often the writer is
-    asked what to try, from the second time on with what was found so far; the budget is shared equally. ``ensemble``:
-    whether several programs may be handed over as one, which is so by default with more than a minute. ``began``: the `time.monotonic()` from
-    which the time limit counts (default: now).
+    ``task``: a Markdown file, a folder holding task.md, or plain words with ``workspace``. ``model``: "builtin", or "provider:name"
+    of a language model, with ``base_url`` for any OpenAI-compatible server. ``time``: seconds, or "60s", "10m"; where ``evaluations``
+    is not given either, 60 s (built in) or 30 evaluations (language model). ``max_cost``: US dollars, ``price``: dollars per million
+    input and output tokens, ``timeout``: seconds for one reply. ``share``: what a language model sees of the data: names, summary or
+    rows. ``resume``: the folder of an interrupted run; ``lock``: its modules to search around, as "stage/name". Raises
+    `TextToMLError` for what cannot be used. Setting ``stop`` ends the search; the best program so far is handed over. ``rounds``:
+    how often the writer is asked what to try, from the second time on with what was found so far; the budget is shared equally.
+    ``ensemble``: whether several programs may be handed over as one, which is so by default with more than a minute. ``began``: the
+    `time.monotonic()` from which the time limit counts (default: now).
     """
     began = clock.monotonic() if began is None else began
     given = {
@@ -66,29 +67,28 @@ def synthesize(
         "prompts": None if prompts is None else str(prompts), "record": None if record is None else str(record),
         "strategy": strategy, "workers": workers, "seed": seed, "sandbox": sandbox, "ensemble": ensemble, "rounds": rounds,
     }  # fmt: skip
-    unknown_metric = ""
-    if resume is not None:
-        understood, store, options = take_up(resume, given, lock)
-    else:
-        options = Options.make(**given)
-        understood, store, unknown_metric = begin(task, workspace, out, options)
-    try:
-        deadline = None if options.seconds is None else began + options.seconds
-        budget = Budget(deadline, options.evaluations, options.seconds or float("inf"))
-        stop = stop or threading.Event()
-        if unknown_metric:
-            with Workshop(understood, options, store, budget, stop) as shop:
-                understood = shop.write_metric(unknown_metric)
+    understood, store, options, unknown_metric = open_run(given, task, workspace, out, resume, lock)
+    with closing(store):
+        budget, stop = budget_of(options, began), stop or threading.Event()
         if resume is None:
-            record_start(store, understood, options)
+            understood = first_event(understood, options, store, budget, stop, unknown_metric)
         if on_event is not None:
             store.listen(on_event, "started")
         with Workshop(understood, options, store, budget, stop) as shop:
             search(shop, budget, lock)
         store.append("finished", {"seconds": round(clock.monotonic() - began, 2)})
-    finally:
-        store.close()
     return Run(store.folder)
+
+
+def first_event(
+    task: Task, options: Options, store: RunFolder, budget: Budget, stop: threading.Event, unknown_metric: str
+) -> Task:
+    """Record the start of a new run; the task, with its metric written first where that is not known."""
+    if unknown_metric:
+        with Workshop(task, options, store, budget, stop) as shop:
+            task = shop.write_metric(unknown_metric)
+    record_start(store, task, options)
+    return task
 
 
 def search(shop: Workshop, budget: Budget, lock: Sequence[str] = ()) -> HandedOver:
