@@ -76,6 +76,7 @@ def run(
         bool | None, typer.Option("--ensemble/--no-ensemble", help="Join several programs (default: over 60 s).")
     ] = None,
     rounds: Annotated[int | None, typer.Option(help="Ask the writer so often what to try (default: 1).")] = None,
+    paper: Annotated[bool, typer.Option("--paper", help="Search as the paper does, and nothing beyond it.")] = False,
     no_sandbox: Annotated[bool, typer.Option("--no-sandbox", help="Run generated code without isolation.")] = False,
     as_json: AsJson = False,
     resume: Annotated[Path | None, typer.Option(help="Continue the run in this folder.")] = None,
@@ -85,7 +86,7 @@ def run(
         as_json, task=task, workspace=workspace, model=model, base_url=base_url, out=out, time=time, evaluations=evaluations,
         max_cost=max_cost, max_tokens=max_tokens, price=price, timeout=timeout, candidates=candidates, attempts=attempts, share=share,
         prompts=prompts, record=record, strategy=strategy, workers=workers, seed=seed, ensemble=ensemble,
-        rounds=rounds,         sandbox="none" if no_sandbox else None, resume=resume,
+        rounds=rounds, paper=paper or None, sandbox="none" if no_sandbox else None, resume=resume,
     )  # fmt: skip
 
 

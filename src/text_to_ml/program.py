@@ -161,6 +161,12 @@ class SearchSpace:
     portfolio: tuple[Configuration, ...] = ()
     offset: int = 0
 
+    def first_choice(self) -> SearchSpace:
+        """With the writer's first choice alone to try first, or the first of all where it has none."""
+        reserve = {c.name for c in self.stage(Stage.MODELING) if c.reserve}
+        own = [p for p in self.portfolio if p.choices[Stage.MODELING].candidate not in reserve]
+        return replace(self, portfolio=tuple(own or self.portfolio)[:1])
+
     def grown(self, more: SearchSpace, offset: int) -> SearchSpace:
         """With the candidates of another space too, whose portfolio is to be tried from trial number ``offset`` on."""
         known = {(c.stage, c.name) for c in self.candidates}

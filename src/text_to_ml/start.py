@@ -48,6 +48,8 @@ class Options:
     timeout     seconds for one reply
     rounds      how often the writer is asked what to try; after the first time with what was found so far
     ensemble    whether several programs may be handed over as one; None: where there are more than `ENSEMBLE_SECONDS`
+    paper       search as the paper does: one choice of the writer, then BOHB with one density, each trial run to its end, the best
+                validation score handed over
     """
 
     model: str = BUILTIN
@@ -69,12 +71,13 @@ class Options:
     attempts: int = 30
     ensemble: bool | None = None
     rounds: int = 1
+    paper: bool = False
 
     @property
     def may_join(self) -> bool:
         """True where an ensemble may be handed over."""
         if self.ensemble is None:
-            return self.seconds is not None and self.seconds > ENSEMBLE_SECONDS
+            return not self.paper and self.seconds is not None and self.seconds > ENSEMBLE_SECONDS
         return self.ensemble
 
     @classmethod
@@ -82,7 +85,8 @@ class Options:
         """Check options; those that are None take their defaults. OptionError names value, rule and cure."""
         given = {k: v for k, v in given.items() if v is not None}
         time_limit, evaluations = given.pop("time", None), given.get("evaluations")
-        options = cls(**{"workers": available_cores(), **given})
+        usual = {"workers": available_cores(), "strategy": "bohb-flat" if given.get("paper") else "bohb"}
+        options = cls(**{**usual, **given})
         if time_limit is not None:
             options = replace(options, seconds=parse_time(time_limit))
         elif evaluations is not None:
@@ -109,6 +113,8 @@ class Options:
             raise OptionError(
                 f"--share {self.share!r}: must be {', '.join(SHARES[:-1])} or {SHARES[-1]}.{did_you_mean(self.share, list(SHARES))}"
             )
+        if self.paper and (self.ensemble or self.rounds > 1):
+            raise OptionError("--paper: knows neither --ensemble nor --rounds; leave them out, or --paper.")
         get_strategy(self.strategy, self.seed)
         require(self.sandbox)
         if self.model == BUILTIN:

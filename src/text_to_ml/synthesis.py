@@ -41,6 +41,7 @@ def synthesize(
     seed: int | None = None,
     ensemble: bool | None = None,
     rounds: int | None = None,
+    paper: bool | None = None,
     sandbox: str | None = None,
     resume: str | Path | None = None,
     lock: Sequence[str] = (),
@@ -57,15 +58,15 @@ def synthesize(
     rows. ``resume``: the folder of an interrupted run; ``lock``: its modules to search around, as "stage/name". Raises
     `TextToMLError` for what cannot be used. Setting ``stop`` ends the search; the best program so far is handed over. ``rounds``:
     how often the writer is asked what to try, from the second time on with what was found so far; the budget is shared equally.
-    ``ensemble``: whether several programs may be handed over as one, which is so by default with more than a minute. ``began``: the
-    `time.monotonic()` from which the time limit counts (default: now).
+    ``ensemble``: whether several programs may be handed over as one, which is so by default with more than a minute. ``paper``:
+    search as the paper does, and nothing beyond it. ``began``: the `time.monotonic()` from which the time limit counts (default: now).
     """
     began = clock.monotonic() if began is None else began
     given = {
         "model": model, "base_url": base_url, "time": time, "evaluations": evaluations, "max_cost": max_cost,
         "max_tokens": max_tokens, "price": price, "timeout": timeout, "candidates": candidates, "attempts": attempts, "share": share,
         "prompts": None if prompts is None else str(prompts), "record": None if record is None else str(record),
-        "strategy": strategy, "workers": workers, "seed": seed, "sandbox": sandbox, "ensemble": ensemble, "rounds": rounds,
+        "strategy": strategy, "workers": workers, "seed": seed, "sandbox": sandbox, "ensemble": ensemble, "rounds": rounds, "paper": paper,
     }  # fmt: skip
     understood, store, options, unknown_metric = open_run(given, task, workspace, out, resume, lock)
     with closing(store):

@@ -209,6 +209,8 @@ class Workshop:
             return SearchSpace((*space.candidates, *reserve.candidates), (*reserve.portfolio, *space.portfolio))
 
         space = self.ask("search space", written, lambda: self.builtin.space(self.task))
+        if self.options.paper:
+            space = space.first_choice()
         space = deep.without_networks(self.task, space, self.builtin, seconds, self.store)
         self.store.append("space", to_json(space))
         return space
@@ -324,7 +326,8 @@ class Workshop:
             record=self._record,
             minimize=self.setting.metric.direction == "minimize",
             workers=self.options.workers,
-            race=self.options.seconds is not None,
+            race=options.seconds is not None and not options.paper,
+            rescore=not options.paper,
             deliveries=max(self.options.workers, 4 if self.asks(space) else 1),
             prefetch=self.asks(space),
             locked=locked,

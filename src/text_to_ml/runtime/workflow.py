@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -186,10 +186,14 @@ def searchable(w: Workflow, data: Labelled) -> tuple[np.ndarray, np.ndarray]:
 def validation_folds(
     w: Workflow, data: Labelled, own: np.ndarray, repeat: int = 0
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(training positions, validation positions) of each fold within ``own``; ``repeat`` > 0 gives fresh folds."""
-    if (data.part[own] == 1).any() and repeat == 0:
-        return [(own[data.part[own] == 0], own[data.part[own] == 1])]
-    return [(own[a], own[b]) for a, b in folds(w.split, *split_facts(w, data, own), repeat)]
+    """(training positions, validation positions) of each fold within ``own``; ``repeat`` > 0 gives fresh folds, of data with a
+    validation part one that is as large."""
+    split, validation = w.split, data.part[own] == 1
+    if validation.any():
+        if repeat == 0:
+            return [(own[~validation], own[validation])]
+        split = replace(split, folds=1, validation_fraction=float(validation.mean()))
+    return [(own[a], own[b]) for a, b in folds(split, *split_facts(w, data, own), repeat)]
 
 
 def split_facts(

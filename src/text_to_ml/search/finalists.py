@@ -24,7 +24,7 @@ def rescored(study: Study, budget: Budget, more: Sequence[Trial] = (), finalists
     """
     best = study.ranked()[:finalists]
     others = [t for t in more if t.number not in {b.number for b in best}]
-    if not study.evaluator.has_fresh_folds or study.stop.is_set():
+    if not study.rescore or not study.evaluator.has_fresh_folds or study.stop.is_set():
         return [*best, *others]
 
     def over() -> bool:

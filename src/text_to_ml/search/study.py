@@ -47,6 +47,7 @@ class Study:
               where ``race`` is set, before all of them otherwise
     race      stop a trial after two folds that are clearly worse than the best program's (then the trials that are run
               depend on timing; so only where a time limit makes them do so anyway)
+    rescore   score the best programs once more, on fresh folds, before one is chosen
     fidelity  what a budget means
     ensemble  an ensemble may be handed over
     overhead  seconds that handing over takes besides fitting
@@ -61,6 +62,7 @@ class Study:
     minimize: bool
     workers: int = 2
     race: bool = False
+    rescore: bool = True
     deliveries: int = 2
     prefetch: bool = False
     locked: frozenset[tuple[Stage, str]] = frozenset()
@@ -336,7 +338,7 @@ class Study:
         if not best:
             return self.overhead() + 1.0
         seconds = [t.full_seconds for t in best]
-        rescoring = sum(seconds) / self.workers + max(seconds) / 2
+        rescoring = sum(seconds) / self.workers + max(seconds) / 2 if self.rescore else 0.0
         return min(rescoring, RESCORING * total) + self.hand_over_seconds(total, best)
 
     def rerun_seconds(self, trial: Trial) -> float:
