@@ -74,7 +74,7 @@ def test_imports_are_taken_out_whole() -> None:
     imports, rest = split_imports(
         '"""Doc."""\nfrom __future__ import annotations\nfrom a import (\n    b,\n    c,\n)\nimport d\n\nx = 1\n'
     )
-    assert imports == ["import d", "from a import b, c"]
+    assert list(imports) == ["import d", "from a import b, c"]
     assert ast.unparse(ast.parse(rest)) == "x = 1"
 
 

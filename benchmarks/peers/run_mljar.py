@@ -1,4 +1,4 @@
-"""mljar-supervised within the seconds, in its mode for competitions."""
+"""mljar-supervised within the seconds, in its mode to explain, which is its default."""
 
 from job import of_estimator, work
 from supervised import AutoML
@@ -9,7 +9,7 @@ kind = "regression" if not job.classification else "binary_classification"
 kind = "multiclass_classification" if job.classification and job.y.nunique() > 2 else kind
 model = AutoML(
     results_path=str(job.folder / "mljar"),
-    mode="Compete",
+    mode="Explain",
     ml_task=kind,
     eval_metric=METRICS[job.metric],
     total_time_limit=int(job.seconds),

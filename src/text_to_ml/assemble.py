@@ -1,7 +1,6 @@
 """Assemble: three modules, their values and the pre-written code become one program (DESIGN: the exported program).
 
-The same text is run by the search (its `WORKFLOW` with other values) and handed over. Names that two modules both
-define
+The same text is run by the search (its `WORKFLOW` with other values) and handed over. Names that two modules both define
 are renamed by scope, so that modules written apart live in one file. Does not run anything but the formatter.
 """
 
@@ -12,6 +11,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
@@ -30,6 +30,8 @@ NETWORK_FILES = ("training.py", "network.py")
 CONTRACT = frozenset(("load", "DataPreparation", "build_model", "PostProcessing"))
 """What modules must define: names that programs call."""
 ENSEMBLE_FILE = "ensemble.py"
+TEXTS = 256
+"""Texts that are remembered: a search assembles the same ones again and again."""
 TITLES = {
     Stage.PREPARATION: "Data preparation",
     Stage.MODELING: "Modeling",
@@ -57,7 +59,8 @@ class Setting:
     threads: int = 1
 
 
-def top_level_names(source: str) -> set[str]:
+@lru_cache(TEXTS)
+def top_level_names(source: str) -> frozenset[str]:
     """Names that a module defines at its top level, imports left out."""
     names: set[str] = set()
     for node in parse(source).body:
@@ -67,10 +70,11 @@ def top_level_names(source: str) -> set[str]:
             node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
         )
         names |= {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
-    return names
+    return frozenset(names)
 
 
-def imported_names(source: str) -> dict[str, str]:
+@lru_cache(TEXTS)
+def imported_names(source: str) -> Mapping[str, str]:
     """Name → what it stands for ("numpy", "sklearn.svm:SVC") of the top-level imports."""
     names: dict[str, str] = {}
     for node in parse(source).body:
@@ -145,6 +149,12 @@ def rename(source: str, names: Mapping[str, str]) -> str:
     return data.decode()
 
 
+@lru_cache(TEXTS)
+def renamed(source: str, names: tuple[tuple[str, str], ...]) -> str:
+    """`rename`, remembered."""
+    return rename(source, dict(names))
+
+
 def _local_names(node: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
     """Names that are local to a function: its arguments, and what its body assigns unless declared global."""
     arguments = node.args
@@ -196,7 +206,7 @@ def kept_apart(pieces: Mapping[Key, tuple[str, str, frozenset[str]]], reserved: 
             while changes[name] in taken | own:
                 changes[name] += "_"
         text = _rename_imports(source, {n: changes[n] for n in clash & set(imports)})
-        text = rename(text, changes)
+        text = renamed(text, tuple(changes.items()))
         taken |= top_level_names(text)
         meanings.update(imported_names(text))
         sources[key] = text
@@ -219,7 +229,8 @@ def _rename_imports(source: str, names: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def split_imports(source: str, drop: Sequence[str] = ()) -> tuple[list[str], str]:
+@lru_cache(TEXTS)
+def split_imports(source: str) -> tuple[tuple[str, ...], str]:
     """The top-level imports of a source text, and the rest of it without its docstring."""
     tree = parse(source)
     lines = source.splitlines()
@@ -231,10 +242,10 @@ def split_imports(source: str, drop: Sequence[str] = ()) -> tuple[list[str], str
             continue
         if isinstance(node, ast.Import | ast.ImportFrom):
             module = node.module if isinstance(node, ast.ImportFrom) else node.names[0].name
-            if module and not module.startswith(("text_to_ml", "__future__", *drop)):
+            if module and not module.startswith(("text_to_ml", "__future__")):
                 imports.append(ast.unparse(node))
         del lines[node.lineno - 1 : node.end_lineno]
-    return imports, "\n".join(lines).strip("\n")
+    return tuple(imports), "\n".join(lines).strip("\n")
 
 
 def requirements(source: str) -> list[str]:
@@ -283,7 +294,7 @@ def assemble(
     runtime_imports, runtime_text = runtime_sources(setting.domain, network)
     metric_imports, metric_text = split_imports(setting.metric.source())
     reserved = top_level_names(runtime_text) | top_level_names(metric_text) | {"VALUES", "WORKFLOW", "DESCRIPTION"}
-    sources = separate(modules, reserved)
+    sources = separate(modules, set(reserved))
     imports = [*runtime_imports, *metric_imports]
     sections = []
     for stage in STAGES:

@@ -46,7 +46,7 @@ def assemble_ensemble(members: Sequence[Member], blend: str, setting: Setting, t
     metric_imports, metric_text = split_imports(setting.metric.source())
     imports = [*imports, *metric_imports]
     values = [f"VALUES_{number}" for number, _ in enumerate(members, start=1)]
-    reserved = top_level_names(runtime_text) | top_level_names(metric_text) | RESERVED | set(values)
+    reserved = {*top_level_names(runtime_text), *top_level_names(metric_text), *RESERVED, *values}
     loads = shared_loads(members)
     sources = kept_apart(
         {

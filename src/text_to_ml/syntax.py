@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import threading
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ def reached(tree: ast.Module, root: str) -> dict[str, ast.stmt]:
     return found
 
 
+@lru_cache(256)
 def load_key(source: str) -> str:
     """A digest of `load` and of everything at the top level that it reaches: equal keys load equal data."""
     found = sorted((name, ast.dump(node)) for name, node in reached(parse(source), "load").items())
