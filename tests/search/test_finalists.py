@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ def test_with_a_time_limit_a_tie_goes_to_the_quick_program_and_a_clear_win_does_
     slow = trial(3, (1.02, 1.18, 0.95, 1.08, 1.01), 9.0)
     assert [t.number for t in chosen_first(made, [best, tied, worse])] == [1, 0, 2]
     assert [t.number for t in chosen_first(made, [best, slow, worse])] == [0, 3, 2]
+    unproven = [replace(t, rescored=()) for t in (best, tied, worse)]
+    assert [t.number for t in chosen_first(made, unproven)] == [0, 1, 2], "without fresh folds the score decides"
     made.race = False
     assert [t.number for t in chosen_first(made, [best, tied, worse])] == [0, 1, 2]
     assert gap([1.0, 2.0], [0.0, 1.0]) == (1.0, 0.0)

@@ -62,9 +62,10 @@ def chosen_first(study: Study, trials: Sequence[Trial]) -> list[Trial]:
 
 
 def tied(study: Study, trial: Trial, best: Trial) -> bool:
-    """True where a trial is worse than the best by less than the standard error of the paired differences, fresh folds included."""
+    """True where both were scored on fresh folds, and on all folds together a trial is worse than the best by less than the standard
+    error of the paired differences."""
     mine, its = (*trial.pieces, *trial.fresh_pieces), (*best.pieces, *best.fresh_pieces)
-    if len(mine) != len(its) or len(mine) < 2:
+    if not (trial.rescored and best.rescored) or len(mine) != len(its) or len(mine) < 2:
         return False
     mean, error = gap([study.loss(s) for s in mine], [study.loss(s) for s in its])
     return mean <= error
