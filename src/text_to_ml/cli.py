@@ -70,7 +70,7 @@ def run(
     prompts: Annotated[Path | None, typer.Option(help="Folder whose files replace prompts.")] = None,
     record: Record = None,
     strategy: Annotated[str | None, typer.Option(help="How to search: bohb (default), hyperband, tpe, random.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Trials at once (default: the cores).")] = None,
+    workers: Annotated[int | None, typer.Option(help="Trials at once (default: the cores, 1.5 GB each).")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of splits and search (default: 0).")] = None,
     ensemble: Annotated[
         bool | None, typer.Option("--ensemble/--no-ensemble", help="Join several programs (default: over 60 s).")

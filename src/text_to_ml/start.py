@@ -36,6 +36,7 @@ DEFAULT_EVALUATIONS = 30
 ENSEMBLE_SECONDS = 60.0
 BUILTIN = "builtin"
 SMALL = 5000
+TRIAL_GIGABYTES = 1.5
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 
 
@@ -85,7 +86,7 @@ class Options:
         """Check options; those that are None take their defaults. OptionError names value, rule and cure."""
         given = {k: v for k, v in given.items() if v is not None}
         time_limit, evaluations = given.pop("time", None), given.get("evaluations")
-        usual = {"workers": available_cores(), "strategy": "bohb-flat" if given.get("paper") else "bohb"}
+        usual = {"workers": trials_at_once(), "strategy": "bohb-flat" if given.get("paper") else "bohb"}
         options = cls(**{**usual, **given})
         if time_limit is not None:
             options = replace(options, seconds=parse_time(time_limit))
@@ -151,6 +152,23 @@ def parse_time(value: float | str) -> float:
     if match is None or float(match[1]) <= 0:
         raise OptionError(f"--time {value!r}: must be a positive time such as 60s, 10m or 1h.")
     return float(match[1]) * UNITS[match[2]]
+
+
+def trials_at_once() -> int:
+    """As many as there are cores, and memory of `TRIAL_GIGABYTES` for each."""
+    return max(1, min(available_cores(), int(memory_gigabytes() / TRIAL_GIGABYTES)))
+
+
+def memory_gigabytes() -> float:
+    """Memory of this machine."""
+    import psutil
+
+    return float(psutil.virtual_memory().total) / 2**30
+
+
+def trial_memory(workers: int) -> int:
+    """MB that one job of a trial may use: its share of nine tenths of the memory."""
+    return int(0.9 * 1024 * memory_gigabytes() / workers)
 
 
 def available_cores() -> int:

@@ -40,7 +40,7 @@ from text_to_ml.search.screening import Screening
 from text_to_ml.search.strategies import LAG, Settings, get_strategy
 from text_to_ml.search.study import Study
 from text_to_ml.search.trial import Budget, Trial, Watch
-from text_to_ml.start import BUILTIN, Options, metric_of, split_of
+from text_to_ml.start import BUILTIN, Options, metric_of, split_of, trial_memory
 from text_to_ml.store import RunFolder
 from text_to_ml.task.understand import understand
 from text_to_ml.tryout import Tryout
@@ -71,7 +71,7 @@ class Workshop:
         self.domain = get_domain(task.domain)
         self.builtin = CatalogueWriter()
         self.redact: Callable[[str], str] = str
-        self.limits = Limits(wall_seconds=trial_seconds(options.seconds), memory_mb=8192)
+        self.limits = Limits(wall_seconds=trial_seconds(options.seconds), memory_mb=trial_memory(options.workers))
         with ExitStack() as opened:
             self.hush = opened.enter_context(Watch(stop, lambda: False))
             opened.callback(shutil.rmtree, self.work, ignore_errors=True)
