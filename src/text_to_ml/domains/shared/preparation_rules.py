@@ -114,8 +114,8 @@ def fit_is_deterministic_and_needs_no_load_before_it(c: PreparationCase) -> None
 
 @rule(PREPARATION, RULES)
 def transform_of_a_row_does_not_depend_on_its_neighbours(c: PreparationCase) -> None:
-    """The output of an entity depends on its own rows alone: transformed alone, among others, or in another order, it
-    is the same. No statistic of the rows being transformed is used; statistics are learnt in `fit`."""
+    """The output of an entity depends on its own rows alone: transformed alone, among others, or with the entities in another order,
+    it is the same. No statistic of the rows being transformed is used; statistics are learnt in `fit`."""
     whole = c.prepared_other
     c.check_same(c.prepared_one, whole.iloc[:1], "for a single row, compared with the same row among others")
     some = c.take(c.gaps, slice(None, None, -2))

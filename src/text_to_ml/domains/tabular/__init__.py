@@ -18,7 +18,7 @@ class TabularDomain(SharedDomain):
         """What a plan must hold; the bound of the number of features is worked out."""
         high = self.default_plan(task).tensor("features").dimensions[1].high
         text = self.text("plan_contract.md").strip()
-        return f"{text}\n\nFor this task a bound of {high} features is enough for every usual method."
+        return f"{text}\n\nThe bound of features for this task: high is {high}."
 
     def preload(self) -> Sequence[str]:
         """What generated tabular code imports most."""

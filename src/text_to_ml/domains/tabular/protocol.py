@@ -32,8 +32,8 @@ RULES += [
 
 @rule(MODELING, RULES)
 def model_takes_unseen_category_codes(c: ModelingCase) -> None:
-    """Prediction works for codes of `cat__` columns that were not there in training, and for values far outside the
-    range."""
+    """Prediction works for codes of `cat__` columns that were not there in training, and for values fifty times as
+    large."""
     outputs = c.outputs(c.fit(c.data.X, c.data.y), c.far_X)
     check_outputs(c, outputs, len(c.far_X), c.data.y, " on unseen category codes")
 

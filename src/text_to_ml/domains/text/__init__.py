@@ -27,7 +27,7 @@ class TextDomain(SharedDomain):
         text = self.text("plan_contract.md").strip()
         plan = self.default_plan(task)
         texts, features = (plan.tensor(n).dimensions[1].high for n in ("texts", "features"))
-        text += f"\n\nFor this task bounds of {texts} texts and {features} features are enough for every usual method."
+        text += f"\n\nThe bounds for this task: high is {texts} for texts and {features} for features."
         options = options_of(task)
         if options:
             names = ", ".join(f"`{n}`" for n in options)
