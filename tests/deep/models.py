@@ -31,7 +31,7 @@ LETTERS = list("abcdefghijklmnopqrstuvwxyz0123456789.,'") + [f"##{c}" for c in "
 
 def write_tokenizer(folder: Path, kind: str) -> int:
     """A word-piece tokenizer of about ninety tokens; the size of its vocabulary."""
-    from tokenizers import Tokenizer
+    from tokenizers import Tokenizer, decoders
     from tokenizers.models import WordPiece
     from tokenizers.normalizers import BertNormalizer
     from tokenizers.pre_tokenizers import BertPreTokenizer
@@ -45,9 +45,10 @@ def write_tokenizer(folder: Path, kind: str) -> int:
     tokenizer = Tokenizer(WordPiece(vocabulary, unk_token=names[1]))
     tokenizer.normalizer = BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(cleanup=False)
     single = f"{names[2]} $A {names[3]}" if kind == "bert" else f"$A {names[3]}"
     tokenizer.post_processor = TemplateProcessing(
-        single=single, special_tokens=[(name, vocabulary[name]) for name in (names[2], names[3])]
+        single=single, pair=f"{single} $B {names[3]}", special_tokens=[(name, vocabulary[name]) for name in (names[2], names[3])]
     )
     special = {"pad_token": names[0], "unk_token": names[1], "mask_token": names[4]}
     special |= {"cls_token": names[2], "sep_token": names[3]} if kind == "bert" else {"eos_token": names[3]}
@@ -88,14 +89,18 @@ def write_model(folder: Path, name: str) -> Path:
         )
         model = hub.DistilBertModel(config)
     elif name == "t5":
-        config = hub.T5Config(vocab_size=words, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2)
-        model = hub.T5Model(config)
+        config = hub.T5Config(
+            vocab_size=words, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2,
+            pad_token_id=0, eos_token_id=3, decoder_start_token_id=0,
+        )  # fmt: skip
+        model = hub.T5ForConditionalGeneration(config)
     else:
         config = hub.BartConfig(
             vocab_size=words, d_model=16, encoder_layers=2, decoder_layers=1, encoder_attention_heads=2,
             decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32, max_position_embeddings=64,
+            pad_token_id=0, bos_token_id=2, eos_token_id=3, decoder_start_token_id=3, forced_eos_token_id=3,
         )  # fmt: skip
-        model = hub.BartModel(config)
+        model = hub.BartModel(config)  # as facebook/bart-base is saved: without the layer that scores tokens
     model.save_pretrained(folder)
     return folder
 
