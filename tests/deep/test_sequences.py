@@ -151,9 +151,13 @@ def constant(targets: np.ndarray) -> float:
 
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of one T5 and one BART, large enough to learn something, and no cache."""
+    """A folder of one T5 and one BART, large enough to learn something, and no cache. The BART was made to write long summaries."""
     for name in ("t5", "bart"):
         write_model(tmp_path / "models" / name, name, width=64)
+    place = tmp_path / "models" / "bart" / "generation_config.json"
+    habits = {"num_beams": 4, "early_stopping": True, "no_repeat_ngram_size": 1, "min_length": 56, "max_length": 142}
+    tokens = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0, "decoder_start_token_id": 3}
+    place.write_text(json.dumps({**habits, **tokens, "length_penalty": 2.0, "forced_eos_token_id": 3}))
     monkeypatch.setenv("TEXT_TO_ML_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     return tmp_path / "models"

@@ -24,8 +24,8 @@ SUMMARIES = {
     "text_lstm": "network: LSTM that reads forwards and backwards",
     "finetuned_encoder": "pretrained encoder, trained on",
     "encoder_embeddings": "linear model on the embeddings of a pretrained encoder",
-    "option_matching": "network: the words of each option laid beside those of the question",
     "finetuned_options": "pretrained encoder, trained on to score each option with its question",
+    "option_matching": "network: the words of each option laid beside those of the question",
     "finetuned_encoder_decoder": "pretrained encoder-decoder, trained on to write the targets",
 }
 CHOICES = frozenset({"option_matching", "finetuned_options"})
