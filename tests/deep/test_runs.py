@@ -230,7 +230,8 @@ def test_pretrained_candidates_are_verified_and_run_in_the_sandbox(
 
 
 @pytest.mark.slow
-def test_a_whole_run_screens_networks_and_hands_over(tmp_path: Path) -> None:
+def test_a_whole_run_screens_networks_and_hands_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(pretrained.FOLDER, raising=False)  # set by the fixture `box` for the tests before
     task = write_images(tmp_path / "task", rows=80)
     folder = tmp_path / "run"
     done = command("run", task, "--evaluations", "9", "--out", folder, "--json", *sandbox_flag())
