@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from text_to_ml import pretrained
+from text_to_ml.domains.shared.miniature import weights_kind
 from text_to_ml.program import SearchSpace, Stage
 from text_to_ml.sandbox.base import Sandbox
 from text_to_ml.store import RunFolder
@@ -27,13 +28,14 @@ def fetch_weights(task: Task, seconds: float | None, store: RunFolder) -> None:
     """Where a deep-learning task has no pretrained model at hand: fetch the usual ones, or say once why not."""
     if task.domain not in DOMAINS or any(find_spec(p) is None for p in DEEP):
         return
-    if pretrained.at_hand(str(task.domain)) or (seconds is not None and seconds < SHORTEST):
+    kind = weights_kind(task)
+    if pretrained.at_hand(kind) or (seconds is not None and seconds < SHORTEST):
         return
     if seconds is not None and seconds < FETCHING:
         reason = f"none is on this machine, and a run of less than {FETCHING:g} s does not fetch any"
     else:
-        failed = pretrained.fetch_usual(str(task.domain))
-        if not failed or pretrained.at_hand(str(task.domain)):
+        failed = pretrained.fetch_usual(kind)
+        if not failed or pretrained.at_hand(kind):
             return
         reason = failed[0][1]
     cure = f"put models into a folder and name it in {pretrained.FOLDER}; `text-to-ml doctor` shows what is at hand"
@@ -67,6 +69,7 @@ def expect(space: SearchSpace, box: Sandbox) -> None:
         ["text_to_ml.runtime.network", "text_to_ml.search.proxies.job"] if any(c.network for c in deep) else ["torch"]
     )
     if names:
-        imports += ["transformers:AutoModel", "transformers:AutoTokenizer", "transformers:AutoImageProcessor"]
+        parts = ("Model", "ModelForSeq2SeqLM", "Tokenizer", "ImageProcessor")
+        imports += [f"transformers:Auto{part}" for part in parts]
         imports += [f"transformers.models.{t}.modeling_{t}" for t in sorted(types)]
     box.expect(imports, pretrained.folders(names))

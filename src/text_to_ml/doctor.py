@@ -76,7 +76,8 @@ def weights() -> list[str]:
         return textwrap.wrap(said, 78, initial_indent="weights    ", subsequent_indent=" " * 13)
     lines = []
     for m in models:
-        said = f"{m.name}: cannot be used, {m.fault}" if m.fault else f"{m.name} ({m.kind}, {m.type})"
+        kinds = m.kind if not m.writes or m.kind == "sequence" else f"{m.kind} and sequence"
+        said = f"{m.name}: cannot be used, {m.fault}" if m.fault else f"{m.name} ({kinds}, {m.type})"
         lines += textwrap.wrap(said, 78, initial_indent="weights    ", subsequent_indent=" " * 13)
     return lines
 

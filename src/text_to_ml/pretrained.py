@@ -11,7 +11,7 @@ import json
 import os
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -41,6 +41,8 @@ TEXT_TYPES = frozenset(
         "xlnet",
     ]
 )
+WRITING_TYPES = frozenset(["bart", "longt5", "marian", "mt5", "pegasus", "t5", "umt5"])
+"""Encoder-decoders that write texts without being told a language first; those of `TEXT_TYPES` serve as encoders too."""
 VISION_TYPES = frozenset(
     [
         "beit",
@@ -68,8 +70,11 @@ VISION_TYPES = frozenset(
         "vit",
     ]
 )
+KINDS = {"text": TEXT_TYPES, "sequence": WRITING_TYPES, "vision": VISION_TYPES}
+"""Types by kind, the first that has a type counts."""
 USUAL = {
     "text": ("sentence-transformers/all-MiniLM-L6-v2", "distilbert/distilbert-base-uncased"),
+    "sequence": ("google-t5/t5-small", "facebook/bart-base"),
     "vision": ("facebook/dinov2-small", "microsoft/resnet-18"),
 }
 """What is fetched from the hub where nothing is at hand: small models with free licences."""
@@ -79,14 +84,15 @@ MOST = 4
 
 @dataclass(frozen=True)
 class Weights:
-    """A pretrained model on this machine: the name by which it is loaded, its kind ("text", "vision"), type, folder, and why it
-    cannot be used ("" where it can)."""
+    """A pretrained model on this machine: the name by which it is loaded, its kind ("text", "vision"; "sequence" for those that only
+    write texts), type, folder, why it cannot be used ("" where it can), and whether it can write texts."""
 
     name: str
     kind: str
     type: str
     folder: Path
     fault: str = ""
+    writes: bool = False
 
 
 def found() -> list[Weights]:
@@ -96,10 +102,11 @@ def found() -> list[Weights]:
 
 
 def at_hand(kind: str) -> list[str]:
-    """Names of the models of one kind that can be used, at most `MOST`; none without torch and transformers."""
+    """Names of the models that can be used as one kind ("text", "sequence", "vision"), at most `MOST`; none without torch and
+    transformers."""
     if any(importlib.util.find_spec(package) is None for package in ("torch", "transformers")):
         return []
-    return [m.name for m in found() if m.kind == kind and not m.fault][:MOST]
+    return [m.name for m in found() if (m.writes if kind == "sequence" else m.kind == kind) and not m.fault][:MOST]
 
 
 def folders(names: Sequence[str]) -> list[Path]:
@@ -189,21 +196,26 @@ def _of_cache() -> list[Weights]:
         if main.is_file() and (snapshot / "config.json").is_file():
             name = folder.name.removeprefix("models--").replace("--", "/")
             read = _read(name, snapshot)
-            models.append(Weights(read.name, read.kind, read.type, folder, read.fault))
+            models.append(replace(read, folder=folder))
     return models
 
 
 def _read(name: str, folder: Path) -> Weights:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        kind_of = str(config.get("model_type", "")) if isinstance(config, dict) else ""
+        config = config if isinstance(config, dict) else {}
     except (OSError, ValueError) as error:
         return Weights(name, "", "", folder, f"config.json cannot be read ({error})")
-    kind = "text" if kind_of in TEXT_TYPES else "vision" if kind_of in VISION_TYPES else ""
-    fault = "" if kind else f"model_type {kind_of!r} is neither a text nor an image encoder that is known"
+    kind_of = str(config.get("model_type", ""))
+    whole = not any("Encoder" in str(made) for made in config.get("architectures") or ())
+    writes = kind_of in WRITING_TYPES and whole
+    kind = next((k for k, types in KINDS.items() if kind_of in types), "")
+    fault = "" if kind else f"model_type {kind_of!r} is neither a text nor an image model that is known"
     if not any((folder / file).is_file() for file in WEIGHTS):
         fault = f"it holds no weights ({WEIGHTS[0]} or {WEIGHTS[1]})"
     tokenizers = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "spiece.model", "vocab.json")
-    if kind == "text" and not fault and not any((folder / file).is_file() for file in tokenizers):
+    if kind in ("text", "sequence") and not fault and not any((folder / file).is_file() for file in tokenizers):
         fault = "it holds no tokenizer"
-    return Weights(name, kind, kind_of, folder, fault)
+    if kind == "sequence" and not fault and not writes:
+        fault = "it is an encoder alone, and is used to write texts only"
+    return Weights(name, kind, kind_of, folder, fault, writes)

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from text_to_ml import deep, pretrained
 from text_to_ml.assemble import Setting
 from text_to_ml.domains.base import get_domain
+from text_to_ml.domains.shared.miniature import weights_kind
 from text_to_ml.errors import LLMError, LLMRejected, LLMUnreachable, ReplayMiss
 from text_to_ml.generate import Generator, synthetic_programs
 from text_to_ml.llm import open_llm
@@ -139,7 +140,7 @@ class Workshop:
             share=self.options.share,
             most=self.options.candidates,
             threads=self.setting.threads,
-            weights=pretrained.at_hand(str(self.task.domain)) if self.domain.networks else (),
+            weights=pretrained.at_hand(weights_kind(self.task)) if self.domain.networks else (),
         )
 
     def ask(self, what: str, question: Callable[[], T], instead: Callable[[], T]) -> T:

@@ -31,7 +31,7 @@ LETTERS = list("abcdefghijklmnopqrstuvwxyz0123456789.,'") + [f"##{c}" for c in "
 
 def write_tokenizer(folder: Path, kind: str) -> int:
     """A word-piece tokenizer of about ninety tokens; the size of its vocabulary."""
-    from tokenizers import Tokenizer
+    from tokenizers import Tokenizer, decoders
     from tokenizers.models import WordPiece
     from tokenizers.normalizers import BertNormalizer
     from tokenizers.pre_tokenizers import BertPreTokenizer
@@ -45,9 +45,12 @@ def write_tokenizer(folder: Path, kind: str) -> int:
     tokenizer = Tokenizer(WordPiece(vocabulary, unk_token=names[1]))
     tokenizer.normalizer = BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(cleanup=False)
     single = f"{names[2]} $A {names[3]}" if kind == "bert" else f"$A {names[3]}"
     tokenizer.post_processor = TemplateProcessing(
-        single=single, special_tokens=[(name, vocabulary[name]) for name in (names[2], names[3])]
+        single=single,
+        pair=f"{single} $B {names[3]}",
+        special_tokens=[(name, vocabulary[name]) for name in (names[2], names[3])],
     )
     special = {"pad_token": names[0], "unk_token": names[1], "mask_token": names[4]}
     special |= {"cls_token": names[2], "sep_token": names[3]} if kind == "bert" else {"eos_token": names[3]}
@@ -55,8 +58,8 @@ def write_tokenizer(folder: Path, kind: str) -> int:
     return len(vocabulary)
 
 
-def write_model(folder: Path, name: str) -> Path:
-    """One tiny model: bert, distilbert, t5, bart, vit or resnet."""
+def write_model(folder: Path, name: str, width: int = 16) -> Path:
+    """One tiny model: bert, distilbert, t5, bart, vit or resnet. ``width``: of those that write texts."""
     import torch
     import transformers as hub
 
@@ -88,14 +91,18 @@ def write_model(folder: Path, name: str) -> Path:
         )
         model = hub.DistilBertModel(config)
     elif name == "t5":
-        config = hub.T5Config(vocab_size=words, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2)
-        model = hub.T5Model(config)
+        config = hub.T5Config(
+            vocab_size=words, d_model=width, d_kv=8, d_ff=2 * width, num_layers=2, num_heads=max(2, width // 16),
+            dropout_rate=0.0, pad_token_id=0, eos_token_id=3, decoder_start_token_id=0,
+        )  # fmt: skip
+        model = hub.T5ForConditionalGeneration(config)
     else:
         config = hub.BartConfig(
-            vocab_size=words, d_model=16, encoder_layers=2, decoder_layers=1, encoder_attention_heads=2,
-            decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32, max_position_embeddings=64,
+            vocab_size=words, d_model=width, encoder_layers=2, decoder_layers=2, encoder_attention_heads=2,
+            decoder_attention_heads=2, encoder_ffn_dim=2 * width, decoder_ffn_dim=2 * width, max_position_embeddings=64, dropout=0.0,
+            pad_token_id=0, bos_token_id=2, eos_token_id=3, decoder_start_token_id=3, forced_eos_token_id=3,
         )  # fmt: skip
-        model = hub.BartModel(config)
+        model = hub.BartModel(config)  # as facebook/bart-base is saved: without the layer that scores tokens
     model.save_pretrained(folder)
     return folder
 
@@ -131,5 +138,41 @@ def write_images(folder: Path, rows: int = 120) -> Path:
         Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(place / f"{number:03d}.png")
     head = "---\ndomain: vision\nmetric: accuracy\n---\n"
     body = "# stripes\n## Input data\nImages.\n## Output data\nThe direction of the stripes.\n## Files\nimages: folders by class\n"
+    (folder / "task.md").write_text(head + body, encoding="utf-8")
+    return folder
+
+
+def reversed_words(rows: int, seed: int = 0) -> tuple[list[str], list[str]]:
+    """Short words of eight letters, and the same from their ends."""
+    random = np.random.default_rng(seed)
+    words = ["".join(random.choice(list("abcdefgh"), int(random.integers(2, 5)))) for _ in range(rows)]
+    return words, [word[::-1] for word in words]
+
+
+def write_pairs(folder: Path, rows: int = 120) -> Path:
+    """Words and the same words reversed, with their task.md."""
+    folder.mkdir(parents=True, exist_ok=True)
+    frame = pd.DataFrame(dict(zip(("word", "turned"), reversed_words(rows), strict=True)))
+    frame.to_csv(folder / "pairs.csv", index=False)
+    head = "---\ndomain: text\ntarget: turned\ncategory: sequence-to-sequence\nmetric: chrf\n---\n"
+    body = "# words\n## Input data\nText.\n## Output data\nturned\n## Files\npairs.csv: word, turned\n"
+    (folder / "task.md").write_text(head + body, encoding="utf-8")
+    return folder
+
+
+def write_choices(folder: Path, rows: int = 160) -> Path:
+    """Questions with four options, of which the right one holds two rare words of the question, with their task.md."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(0)
+    right = np.arange(rows) % 4
+    words = random.integers(100, 1000, (rows, 2, 5))
+    frame = pd.DataFrame({"prompt": [f"which is of w{a[0]} and w{b[0]}" for a, b in words]})
+    for k, letter in enumerate("ABCD"):
+        taken = np.where(right == k, 0, k + 1)
+        frame[letter] = [f"the w{a[i]} in a w{b[i]} was" for (a, b), i in zip(words, taken, strict=True)]
+    frame["answer"] = [("A", "B", "C", "D")[k] for k in right]
+    frame.to_csv(folder / "questions.csv", index=False)
+    head = "---\ndomain: text\ntarget: answer\nmetric: map@3\n---\n"
+    body = "# questions\n## Input data\nText.\n## Output data\nUp to three letters.\n## Files\nquestions.csv\n"
     (folder / "task.md").write_text(head + body, encoding="utf-8")
     return folder

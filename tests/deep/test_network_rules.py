@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from tests.deep.models import write_images, write_texts
+from tests.deep.models import write_choices, write_images, write_pairs, write_texts
 from text_to_ml.domains import text, vision
 from text_to_ml.domains.base import NETWORK
 from text_to_ml.program import Candidate, Stage
@@ -26,16 +26,16 @@ FACTS: dict[str, Any] = {
 KINDS = ("classification", "multilabel", "regression")
 
 
-def broken(domain: str, source: str, kind: str = "classification", settings: Any = None) -> dict[str, str]:
-    """The rules that a text breaks, with what was said."""
+def broken(domain: str, source: str, kind: str = "classification", settings: Any = None, **more: Any) -> dict[str, str]:
+    """The rules that a text breaks, with what was said. ``more``: further facts of the task."""
     from importlib import import_module
 
     cases_of = import_module(f"text_to_ml.domains.{domain}.verification").cases_of
     module = execute(source, "network")
-    facts = {**FACTS, "kind": kind, "classes": FACTS["classes"] if kind == "classification" else ["y"]}
+    facts = {**FACTS, "kind": kind, "classes": FACTS["classes"] if kind == "classification" else ["y"], **more}
     named = settings or [{"label": "", "values": {}}]
     cases = cases_of(NETWORK, module, source, named, facts)
-    rules = {"text": text, "vision": vision}[domain].DOMAIN.rules(NETWORK)
+    rules = [r for r in {"text": text, "vision": vision}[domain].DOMAIN.rules(NETWORK) if r.applies(kind)]
     return {o.rule: o.message for o in run_rules(rules, cases, most_failures=99) if o.message}
 
 
@@ -215,12 +215,15 @@ def test_wrong_networks_of_texts_break_the_rule(rule: str, old: str, new: str, s
     assert re.search(said, found[rule]), found[rule]
 
 
-def catalogue(tmp: Path, domain: str) -> list[tuple[Candidate, str]]:
+WRITERS = {"text": write_texts, "vision": write_images, "pairs": write_pairs, "choices": write_choices}
+
+
+def catalogue(tmp: Path, data: str) -> list[tuple[Candidate, str]]:
     """The networks that the built-in writer offers for a small task, and their texts."""
     from importlib import import_module
 
-    write = {"text": write_texts, "vision": write_images}[domain]
-    description, place = describe(write(tmp / domain), None)
+    domain = "vision" if data == "vision" else "text"
+    description, place = describe(WRITERS[data](tmp / data), None)
     task = understand(description, place)
     made = import_module(f"text_to_ml.domains.{domain}.catalogue")
     return [(c, made.write(task, c)) for c in made.space(task).stage(Stage.MODELING) if c.network]
@@ -254,3 +257,36 @@ def test_pretrained_networks_keep_all_rules(
     assert {s["values"]["weights"] for s in settings} == set(candidate.pretrained)
     for kind in KINDS:
         assert broken(domain, source, kind, settings) == {}
+
+
+CHOICE = {"classes": ["A", "B", "C"], "texts": ["asked", "A", "B", "C"], "options": ["A", "B", "C"]}
+
+
+def test_networks_for_multiple_choice_keep_all_rules(
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXT_TO_ML_MODELS", str(tiny))
+    found = catalogue(tmp_path, "choices")
+    assert {c.name for c, _ in found} == {"option_matching", "finetuned_options"}
+    for candidate, source in found:
+        assert not static_failures(source, ("build_model",), candidate), candidate.name
+        assert broken("text", source, settings=settings_of(candidate), **CHOICE) == {}, candidate.name
+
+
+def test_networks_of_texts_may_be_used_for_multiple_choice_if_they_read_the_options() -> None:
+    assert broken("text", TEXTS, **CHOICE) == {}
+    blind = TEXTS.replace('n.startswith("text__")', 'n in ("text__asked", "text__A")')
+    assert "class 1" in broken("text", blind, **CHOICE)["every_option_is_read"]
+
+
+def test_three_dimensions_are_for_multiple_choice_only() -> None:
+    """One that reads every column by itself."""
+    source = TEXTS.replace(
+        'return {"input_ids": ids, "attention_mask": (ids > 0).long()}',
+        'return {"input_ids": ids[:, None], "attention_mask": (ids > 0).long()[:, None]}',
+    ).replace(
+        "mask = attention_mask.unsqueeze(-1).float()",
+        "input_ids, attention_mask = input_ids[:, 0], attention_mask[:, 0]\n        mask = attention_mask.unsqueeze(-1).float()",
+    )
+    assert broken("text", source, **CHOICE) == {}
+    assert "must both be" in broken("text", source)["encode_gives_ids_and_mask"]

@@ -17,7 +17,7 @@ pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
 from tests.conftest import KIND, command, sandbox_flag
-from tests.deep.models import write_images, write_texts
+from tests.deep.models import write_choices, write_images, write_pairs, write_texts
 from text_to_ml import pretrained
 from text_to_ml.assemble import Setting, assemble, header, runtime_sources, top_level_names
 from text_to_ml.domains.base import get_domain
@@ -35,7 +35,7 @@ from text_to_ml.task.understand import understand
 from text_to_ml.verify import Verifier
 from text_to_ml.writers.catalogue import CatalogueWriter
 
-WRITERS = {"text": write_texts, "vision": write_images}
+WRITERS = {"text": write_texts, "vision": write_images, "pairs": write_pairs, "choices": write_choices}
 SMALL = {
     "small_cnn": {"width": 8, "stages": 2},
     "text_cnn": {"width": 16, "filters": 16, "max_length": 32},
@@ -43,16 +43,19 @@ SMALL = {
     "finetuned_backbone": {"side": 64},
     "encoder_embeddings": {"max_length": 32},
     "backbone_features": {"side": 64},
+    "finetuned_options": {"max_length": 32},
+    "finetuned_encoder_decoder": {"max_length": 16, "max_target_length": 16},
 }
 
 
 class Made:
     """A task, its setting, and modules and configuration of one model of the catalogue."""
 
-    def __init__(self, folder: Path, domain: str, model: str, **values: Any) -> None:
-        self.folder = WRITERS[domain](folder)
+    def __init__(self, folder: Path, data: str, model: str, **values: Any) -> None:
+        self.folder = WRITERS[data](folder)
         description, place = describe(self.folder, None)
         self.task = understand(description, place)
+        domain = str(self.task.domain)
         family = get_domain(domain)
         self.setting = Setting(
             self.task, family, metric_of(self.task), split_of(self.task, 0), family.kind(self.task), seed=0
@@ -104,6 +107,32 @@ def test_a_program_with_a_network_trains_evaluates_and_predicts(domain: str, mod
     labels = pd.read_csv(made.folder / "out.csv").iloc[:, -1]
     wanted = pd.read_csv(made.folder / "reviews.csv")["mood"] if domain == "text" else pd.Series(["down"] * len(labels))
     assert (labels == wanted).mean() > 0.8
+
+
+def test_a_program_that_chooses_between_options_learns_to_compare_them(tmp_path: Path) -> None:
+    made = Made(tmp_path, "choices", "option_matching", epochs=30.0, learning_rate=0.01)
+    path = made.program()
+    report = json.loads(run(path, "evaluate", "--json"))
+    assert report["validation"] > 0.9 and report["test"] > 0.9  # a program that guesses has 0.46
+    run(path, "train")
+    run(path, "predict", "--input", "questions.csv", "--output", "out.csv")
+    first = pd.read_csv(made.folder / "out.csv").iloc[:, -1].str.split().str[0]
+    assert (first == pd.read_csv(made.folder / "questions.csv")["answer"]).mean() > 0.8
+
+
+def test_a_program_that_writes_texts_trains_evaluates_and_predicts(
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXT_TO_ML_MODELS", str(tiny))
+    made = Made(tmp_path, "pairs", "finetuned_encoder_decoder", weights="t5", epochs=2.0, learning_rate=0.01)
+    path = made.program()
+    report, again = (json.loads(run(path, "evaluate", "--json")) for _ in range(2))
+    assert report["validation"] == again["validation"] and report["test"] == again["test"]
+    run(path, "train")
+    run(path, "predict", "--input", "pairs.csv", "--output", "out.csv")
+    said = pd.read_csv(made.folder / "out.csv", keep_default_na=False).iloc[:, -1]
+    assert len(said) == len(pd.read_csv(made.folder / "pairs.csv"))
+    assert not said.astype(str).str.contains("<").any()
 
 
 def test_classical_programs_need_no_torch(tmp_path: Path) -> None:
@@ -176,29 +205,33 @@ def test_the_time_of_a_run_bounds_the_training(box: Any, tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("domain", "model", "weights"),
+    ("data", "model", "weights"),
     [
         ("text", "finetuned_encoder", "t5"),
         ("text", "encoder_embeddings", "bert"),
         ("vision", "finetuned_backbone", "vit"),
         ("vision", "backbone_features", "resnet"),
+        ("choices", "finetuned_options", "bert"),
+        ("pairs", "finetuned_encoder_decoder", "t5"),
+        ("pairs", "finetuned_encoder_decoder", "bart"),
     ],
 )
 def test_pretrained_candidates_are_verified_and_run_in_the_sandbox(
-    domain: str, model: str, weights: str, box: Any, tmp_path: Path
+    data: str, model: str, weights: str, box: Any, tmp_path: Path
 ) -> None:
-    made = Made(tmp_path / "task", domain, model, weights=weights)
+    made = Made(tmp_path / "task", data, model, weights=weights)
     candidate = made.candidates[Stage.MODELING]
     facts = made.setting.domain.facts(made.task, tmp_path / "miniature")
-    verifier = Verifier(made.setting.domain, facts, box, box.scratch / f"verify-{model}")
+    verifier = Verifier(made.setting.domain, facts, box, box.scratch / f"verify-{model}-{weights}")
     report = verifier.verify(made.modules[Stage.MODELING], candidate)
     assert report.passed, report.feedback()
-    result = evaluator(made, box, f"run-{model}").try_once(made.modules, made.configuration, name="once")
+    result = evaluator(made, box, f"run-{model}-{weights}").try_once(made.modules, made.configuration, name="once")
     assert result.score is not None, result.error
 
 
 @pytest.mark.slow
-def test_a_whole_run_screens_networks_and_hands_over(tmp_path: Path) -> None:
+def test_a_whole_run_screens_networks_and_hands_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(pretrained.FOLDER, raising=False)  # set by the fixture `box` for the tests before
     task = write_images(tmp_path / "task", rows=80)
     folder = tmp_path / "run"
     done = command("run", task, "--evaluations", "9", "--out", folder, "--json", *sandbox_flag())

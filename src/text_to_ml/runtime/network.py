@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from text_to_ml.runtime.training import (
     to,
 )
 
+Part = TypeVar("Part")
 TRAINED: list[dict[str, Any]] = []
 """A record of each training of this process, oldest first (see `record_of`)."""
 
@@ -36,7 +37,7 @@ TRAINED: list[dict[str, Any]] = []
 def trained(build_model: Callable[..., nn.Module], kind: str) -> Callable[..., NetworkEstimator]:
     """A `build_model` that returns an estimator which trains the network that ``build_model`` builds.
 
-    ``kind``: "classification", "multilabel" or "regression". Hyperparameters named in `Training` are its own; the others go
+    ``kind``: "classification", "multilabel", "regression" or "sequence". Hyperparameters named in `Training` are its own; the others go
     to ``build_model``.
     """
 
@@ -87,14 +88,17 @@ class NetworkEstimator:
     def fit(self, X: Any, y: Any) -> NetworkEstimator:
         """Train; on out-of-memory again with half the batch and twice the steps between updates."""
         torch.set_num_threads(self.threads)
-        targets = self.scaled_targets(np.asarray(y))
-        batch, halved = min(self.training.batch_size, max(1, len(targets))), 0
+        y = np.asarray(y)
+        batch, halved = min(self.training.batch_size, max(1, len(y))), 0
         while True:
             network = self.new_network()
-            fit_vocabulary: Callable[[Any], Any] | None = getattr(network, "fit_vocabulary", None)
-            if fit_vocabulary is not None:
-                fit_vocabulary(X)
+            learn_words(network, X, y if self.kind == "sequence" else None)
             inputs = inputs_of(network, X)
+            if self.kind == "sequence":
+                targets = labels_of(network, y)
+                inputs = {**inputs, "labels": targets}
+            else:
+                targets = self.scaled_targets(y)
             try:
                 done = run_training(self, network, inputs, targets, batch, 2**halved)
                 break
@@ -119,8 +123,8 @@ class NetworkEstimator:
             columns = (columns - self.centre) / self.scale
         return torch.from_numpy(np.ascontiguousarray(columns, dtype=np.float32))
 
-    def outputs(self, X: Any) -> torch.Tensor:
-        """Raw outputs, (rows, n_outputs), in batches; on out-of-memory with half the batch."""
+    def in_batches(self, X: Any, act: Callable[[nn.Module, Any], Part]) -> list[Part]:
+        """What the fitted network does with the rows, batch by batch; on out-of-memory with half the batch."""
         torch.set_num_threads(self.threads)
         if self.network is None:
             self.network = self.new_network()
@@ -131,16 +135,22 @@ class NetworkEstimator:
             try:
                 with torch.inference_mode():
                     rows = rows_of_inputs(inputs)
-                    parts = [
-                        call(network, to(place, pick(inputs, slice(i, i + size)))).float().cpu()
-                        for i in range(0, rows, size)
-                    ]
-                return torch.cat(parts) if parts else torch.zeros(0, self.n_outputs)
+                    return [act(network, to(place, pick(inputs, slice(i, i + size)))) for i in range(0, rows, size)]
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error) or size <= 1:
                     raise
             size //= 2
             release()
+
+    def outputs(self, X: Any) -> torch.Tensor:
+        """Raw outputs, (rows, n_outputs)."""
+        parts = self.in_batches(X, lambda network, inputs: call(network, inputs).float().cpu())
+        return torch.cat(parts) if parts else torch.zeros(0, self.n_outputs)
+
+    def texts(self, X: Any) -> np.ndarray:
+        """Texts that the network writes, (rows,) of str."""
+        parts = self.in_batches(X, written)
+        return np.array([text for part in parts for text in part], dtype=np.str_)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """(rows, n_outputs) probabilities: of classes, which sum to 1, or of each label."""
@@ -149,11 +159,33 @@ class NetworkEstimator:
         return np.asarray(found.numpy(), dtype=float)
 
     def predict(self, X: Any) -> np.ndarray:
-        """(rows, n_outputs) values on the scale of the targets; class codes for classification."""
+        """(rows, n_outputs) values on the scale of the targets; class codes for classification; (rows,) texts for sequences."""
+        if self.kind == "sequence":
+            return self.texts(X)
         if self.kind == "regression":
             return np.asarray(self.outputs(X).double().numpy() * self.scale + self.centre)
         probabilities = self.predict_proba(X)
         return probabilities.argmax(axis=1) if self.kind == "classification" else (probabilities > 0.5).astype(int)
+
+
+def learn_words(network: nn.Module, X: Any, y: Any) -> None:
+    """Let a network choose its vocabulary from the training rows, where it has one; y: texts to be written, or None."""
+    for name, texts in (("fit_vocabulary", X), ("fit_targets", y)):
+        learn: Callable[[Any], Any] | None = getattr(network, name, None)
+        if learn is not None and texts is not None:
+            learn(texts)
+
+
+def labels_of(network: Any, texts: Any) -> torch.Tensor:
+    """Tokens of texts that are to be written, (rows, length) of int64; -100 behind their end."""
+    found: torch.Tensor = network.encode_targets(np.asarray(texts, dtype=np.str_))
+    return found
+
+
+def written(network: Any, inputs: Any) -> list[str]:
+    """What a network of sequences writes for one batch, a text for each row."""
+    with quiet():
+        return [str(text) for text in network.generate(**inputs)]
 
 
 def record_of(done: Done, batch: int, halved: int) -> dict[str, Any]:

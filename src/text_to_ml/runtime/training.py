@@ -168,7 +168,7 @@ def held_out(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Lesson(LightningModule):
-    """A network with its loss and optimiser, as Lightning wants them."""
+    """A network with its loss and optimiser, as Lightning wants them. Inputs of kind "sequence" hold the targets as ``labels``."""
 
     def __init__(self, network: nn.Module, kind: str, training: Training, seed: int, steps: int) -> None:
         super().__init__()
@@ -176,10 +176,10 @@ class Lesson(LightningModule):
         self.kind, self.training_values, self.start, self.steps = kind, training, seed, steps
 
     def loss(self, batch: tuple[Any, torch.Tensor]) -> torch.Tensor:
-        """Cross-entropy, binary cross-entropy of each label, or squared error of standardised values."""
+        """Cross-entropy (of each token of a text), binary cross-entropy of each label, or squared error of standardised values."""
         outputs, targets = call(self.network, batch[0]).float(), batch[1]
-        if self.kind == "classification":
-            return functional.cross_entropy(outputs, targets)
+        if self.kind in ("classification", "sequence"):  # -100 stands behind the end of a text, and is not scored
+            return functional.cross_entropy(outputs.flatten(0, -2), targets.flatten(), ignore_index=-100)
         if self.kind == "multilabel":
             return functional.binary_cross_entropy_with_logits(outputs, targets)
         return functional.mse_loss(outputs.reshape(targets.shape), targets)

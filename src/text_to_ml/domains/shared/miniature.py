@@ -112,6 +112,11 @@ def kind(task: Task) -> str:
     return "regression" if task.category.is_regression else "multilabel"
 
 
+def weights_kind(task: Task) -> str:
+    """The kind of pretrained models that a task can use: that of its domain, or "sequence" where texts are to be written."""
+    return "sequence" if task.category is Category.SEQUENCE else str(task.domain)
+
+
 def _chosen(task: Task, samples: pd.DataFrame, labels: pd.DataFrame) -> pd.Series[bool]:
     """A mask over the labels' rows: about `ENTITIES`, every class among them, missing targets kept rare."""
     frame = labels[list(task.targets)]

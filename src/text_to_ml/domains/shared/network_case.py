@@ -39,6 +39,15 @@ class NetworkCase(FeaturesCase):
         return 2 if self.data.regression else int(self.y.max()) + 1
 
     @property
+    def texts(self) -> np.ndarray | None:
+        """Targets that are texts; None where there are none."""
+        return None
+
+    def raw_shape(self, rows: int) -> tuple[int | None, ...]:
+        """The shape of raw outputs; None is any size."""
+        return rows, self.n_outputs
+
+    @property
     def targets(self) -> np.ndarray:
         """Class codes (rows,), or zeros and ones, or two values, (rows, 2)."""
         if self.kind == "classification":
@@ -49,20 +58,24 @@ class NetworkCase(FeaturesCase):
 
     def build(self, seed: int = 0, size: Any = None) -> nn.Module:
         """A new network at this setting, with its vocabulary where it learns one."""
-        from text_to_ml.runtime.network import NetworkEstimator
+        from text_to_ml.runtime.network import NetworkEstimator, learn_words
 
         shape = size_of(self.X) if size is None else size
         network = NetworkEstimator(self.module.build_model, self.kind, shape, self.n_outputs, seed, 1, self.values)
         built = network.new_network()
-        learn: Any = getattr(built, "fit_vocabulary", None)
-        if learn is not None and size is None:
-            learn(self.X)
+        if size is None:
+            learn_words(built, self.X, self.texts)
         return built
 
     @cached_property
     def network(self) -> nn.Module:
         """Built once; in evaluation mode."""
         return self.build().eval()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Columns of the options' texts in class order, where the task is multiple choice."""
+        return tuple(getattr(self.data, "options", ()))
 
     @property
     def is_text(self) -> bool:

@@ -41,13 +41,7 @@ def build_model_gives_a_network(c: NetworkCase) -> None:
 def network_gives_raw_outputs(c: NetworkCase) -> None:
     """`forward` gives raw outputs (logits, or values), float of shape (rows, n_outputs), finite, for a batch of any number of
     rows, 1 too, at the low end, the middle and the high end of each hyperparameter; in training mode for 2 rows and more."""
-    from text_to_ml.runtime.training import call
-
-    for rows in (1, 2, len(c.X_new)):
-        X = rows_at(c.X_new, slice(0, rows))
-        check_raw(c, c.outputs(X), rows, f"for {rows} rows")
-    inputs = c.inputs(rows_at(c.X_new, slice(0, 2)))
-    check_raw(c, call(c.build().train(), inputs), 2, "for 2 rows in training mode")
+    check_batches(c)
 
 
 @rule(NETWORK, RULES, synthetic=True)
@@ -143,18 +137,8 @@ def training_lowers_the_loss(c: NetworkCase) -> None:
 def network_goes_through_training(c: NetworkCase) -> None:
     """Pre-written training takes the network: with few rows (12) too it is fitted, predicts, and gives the same predictions for
     the same seed."""
-    from text_to_ml.runtime.network import trained
-
-    rows = batch(c, 0)
-    X, y = rows_at(c.X, rows), c.targets[rows]
-    found = []
-    for _ in range(2):
-        build = trained(c.module.build_model, c.kind)
-        model = build(
-            shape_of(c), c.n_outputs, seed=0, threads=1, epochs=2, batch_size=8, learning_rate=1e-4, **c.values
-        )
-        model.fit(X, y)
-        found.append(model.predict(c.X_new) if c.kind == "regression" else model.predict_proba(c.X_new))
+    models = [fitted(c), fitted(c)]
+    found = [m.predict(c.X_new) if c.kind == "regression" else m.predict_proba(c.X_new) for m in models]
     assert np.isfinite(found[0]).all() and found[0].shape == (len(c.X_new), c.n_outputs), (
         f"after training predictions have shape {found[0].shape} and are{'' if np.isfinite(found[0]).all() else ' not'} finite"
     )
@@ -186,15 +170,17 @@ def network_takes_images_of_any_size(c: NetworkCase) -> None:
 @rule(NETWORK, TEXT_RULES, synthetic=True)
 def encode_gives_ids_and_mask(c: NetworkCase) -> None:
     """`encode(X)` gives a dict of tensors, rows first: `input_ids` (int64) and `attention_mask` of the same shape (rows, length),
-    1 for tokens and 0 for padding behind them; padding has one id. It is truncated and padded to at most
-    `max_length`, an attribute of the network; every row, that of an empty text too, has at least one token."""
+    in multiple choice also (rows, texts, length); 1 for tokens and 0 for padding behind them; padding has one id. It is truncated and
+    padded to at most `max_length`, an attribute of the network; every text, an empty one too, has at least one token."""
     inputs = c.inputs(c.X_new)
     missing = [k for k in ("input_ids", "attention_mask") if k not in inputs]
     assert not missing, f"encode must give input_ids and attention_mask, {missing} is missing"
     ids, mask = inputs["input_ids"], inputs["attention_mask"]
     assert str(ids.dtype) == "torch.int64", f"input_ids must be int64, got {ids.dtype}"
-    assert ids.shape == mask.shape and ids.dim() == 2 and len(ids) == len(c.X_new), (
+    dimensions = (2, 3) if c.options else (2,)
+    assert ids.shape == mask.shape and ids.dim() in dimensions and len(ids) == len(c.X_new), (
         f"input_ids {tuple(ids.shape)} and attention_mask {tuple(mask.shape)} must both be ({len(c.X_new)}, length)"
+        f"{f', or ({len(c.X_new)}, texts, length)' if c.options else ''}"
     )
     limit: Any = getattr(c.network, "max_length", None)
     assert isinstance(limit, int) and not isinstance(limit, bool), "the network must have an int attribute max_length"
@@ -224,7 +210,38 @@ def encode_knows_words(c: NetworkCase) -> None:
     )
 
 
+@rule(NETWORK, TEXT_RULES, synthetic=True, kinds=("classification",))
+def every_option_is_read(c: NetworkCase) -> None:
+    """Multiple choice: the output of each option depends on that option's own text, which stands in the column `text__` and its name."""
+    for number, name in enumerate(c.options):
+        whole, other = (c.outputs(X)[:, number] for X in (c.X_new, c.X_new.assign(**{name: "garden winter"})))
+        assert bool((whole != other).any()), (
+            f"the output of class {number} stays the same when another text stands in its column {name!r}"
+        )
+
+
 # ------------------------------------------------------------------------------------------------ what they check
+
+
+def check_batches(c: NetworkCase) -> None:
+    """Assert that raw outputs are right for 1, 2 and more rows in evaluation mode, and for 2 in training mode."""
+    from text_to_ml.runtime.training import call
+
+    for rows in (1, 2, len(c.X_new)):
+        X = rows_at(c.X_new, slice(0, rows))
+        check_raw(c, c.outputs(X), rows, f"for {rows} rows")
+    inputs = c.inputs(rows_at(c.X_new, slice(0, 2)))
+    check_raw(c, call(c.build().train(), inputs), 2, "for 2 rows in training mode")
+
+
+def fitted(c: NetworkCase) -> Any:
+    """An estimator around a new network, trained for two epochs on 12 rows."""
+    from text_to_ml.runtime.network import trained
+
+    rows = batch(c, 0)
+    build = trained(c.module.build_model, c.kind)
+    model = build(shape_of(c), c.n_outputs, seed=0, threads=1, epochs=2, batch_size=8, learning_rate=1e-4, **c.values)
+    return model.fit(rows_at(c.X, rows), c.targets[rows])
 
 
 def check_raw(c: NetworkCase, outputs: Any, rows: int, what: str) -> None:
@@ -232,8 +249,10 @@ def check_raw(c: NetworkCase, outputs: Any, rows: int, what: str) -> None:
     import torch
 
     assert isinstance(outputs, torch.Tensor), f"forward must give a tensor {what}, got {type(outputs).__name__}"
-    assert tuple(outputs.shape) == (rows, c.n_outputs), (
-        f"forward must give shape {(rows, c.n_outputs)} {what}, got {tuple(outputs.shape)}"
+    expected = c.raw_shape(rows)
+    fits = outputs.dim() == len(expected) and all(e in (None, g) for e, g in zip(expected, outputs.shape, strict=True))
+    assert fits, (
+        f"forward must give shape {tuple('k' if e is None else e for e in expected)} {what}, got {tuple(outputs.shape)}"
     )
     assert outputs.is_floating_point(), f"forward must give floats {what}, got {outputs.dtype}"
     assert bool(torch.isfinite(outputs).all()), f"forward gives values that are not finite {what}"
@@ -241,7 +260,7 @@ def check_raw(c: NetworkCase, outputs: Any, rows: int, what: str) -> None:
 
 def check_mask(inputs: dict[str, Any], limit: int, what: str) -> None:
     """Assert that ids and mask agree and keep to the stated length."""
-    ids, mask = inputs["input_ids"], inputs["attention_mask"]
+    ids, mask = (inputs[name].flatten(0, -2) for name in ("input_ids", "attention_mask"))
     assert ids.shape[1] <= limit, f"{what}: {ids.shape[1]} tokens, max_length is {limit}: truncate"
     assert set(mask.unique().tolist()) <= {0, 1}, f"{what}: attention_mask must hold 0 and 1"
     lengths = mask.sum(dim=1)

@@ -28,6 +28,7 @@ class Kit:
     modeling: type[ModelingCase] = ModelingCase
     post_processing: type[PostProcessingCase] = PostProcessingCase
     outputs: Callable[[dict[str, Any]], Outputs] = Outputs.make
+    network: Callable[..., NetworkCase] = NetworkCase
 
     def cases_of(
         self,
@@ -51,7 +52,7 @@ class Kit:
             X, y, X_new = own.X, own.y, own.X_new
             if program is not None:
                 (X, y), (X_new, _) = program.make_features(rows, 0), program.make_features(17, 1)
-            kind = self.modeling if stage == "modeling" else NetworkCase
+            kind: Callable[..., Any] = self.modeling if stage == "modeling" else self.network
             return [kind(module, label, values, own, X, y, X_new) for label, values in named]
         given = self.outputs(facts)
         outputs, codes = given.outputs, given.codes

@@ -14,13 +14,19 @@ from text_to_ml.domains.shared.checks import check_outputs, check_small
 from text_to_ml.domains.shared.network_rules import TEXT_RULES as NETWORK_RULES
 from text_to_ml.domains.shared.post_processing_rules import RULES as POST_PROCESSING_RULES
 from text_to_ml.domains.text.preparation_rules import RULES as PREPARATION_RULES
+from text_to_ml.domains.text.sequence_network import RULES as SEQUENCE_NETWORK_RULES
 from text_to_ml.domains.text.sequence_rules import RULES as SEQUENCE_RULES
 from text_to_ml.runtime.rules import Rule, rule
 
 MODELING = "modeling"
 NUMERIC = ("classification", "multilabel", "regression")
-AS_NUMBERS = ("predictions_have_the_form_of_the_task", "confident_outputs_are_followed")
-"""Rules of post-processing that sequence-to-sequence has of its own."""
+AS_NUMBERS = (
+    "predictions_have_the_form_of_the_task",
+    "confident_outputs_are_followed",
+    "network_gives_raw_outputs",
+    "network_goes_through_training",
+)
+"""Rules of post-processing and of networks that sequence-to-sequence has of its own."""
 
 
 def numeric(shared: Rule) -> Rule:
@@ -58,5 +64,5 @@ def model_takes_texts_never_seen(c: ModelingCase) -> None:
 
 
 RULES.append(numeric(models.model_takes_several_targets_where_it_says_so))
-RULES += [numeric(r) if r.name in AS_NUMBERS else r for r in POST_PROCESSING_RULES]
-RULES += [*SEQUENCE_RULES, *NETWORK_RULES]
+RULES += [numeric(r) if r.name in AS_NUMBERS else r for r in (*POST_PROCESSING_RULES, *NETWORK_RULES)]
+RULES += [*SEQUENCE_RULES, *SEQUENCE_NETWORK_RULES]

@@ -6,6 +6,7 @@ question. Small on purpose: a unit test takes milliseconds.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,12 @@ NAMES = ("Miriam", "Otto", "Kaito", "Zeynep", "1984", "Ines")
 ODD = ("", "  ", "zzyzx qwrty never9seen", "東京 は 大きい 👩‍🔬 Straße", "<p>&amp;</p> !!!", "river stone " * 1000)
 
 
+@dataclass(frozen=True)
 class TextFeatures(Features):
-    """Frames of texts with numbers beside them, and targets y; classes 0..n_outputs-1, or floats."""
+    """Frames of texts with numbers beside them, and targets y; classes 0..n_outputs-1, or floats. ``options``: columns of the options'
+    texts in class order."""
+
+    options: tuple[str, ...] = ()
 
     @classmethod
     def make(cls, facts: dict[str, Any]) -> TextFeatures:
@@ -68,7 +73,9 @@ class TextFeatures(Features):
             (empty[text_columns(facts)], few, "empty texts"),
         )
         new = frame(random, facts, y[:17], 0.6)
-        return cls(regression, facts["kind"] == "multilabel", n, X, y, new, far, frame(random, facts, y, 1.0), y, small)
+        easy, several = frame(random, facts, y, 1.0), facts["kind"] == "multilabel"
+        options = tuple(PREFIX + name for name in facts.get("options") or ())
+        return cls(regression, several, n, X, y, new, far, easy, y, small, options=options)
 
     @classmethod
     def _sequences(cls, random: np.random.Generator, facts: dict[str, Any]) -> TextFeatures:

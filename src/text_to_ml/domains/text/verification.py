@@ -7,9 +7,10 @@ from typing import Any
 from text_to_ml.domains.shared.verification import Kit, verified
 from text_to_ml.domains.text import DOMAIN
 from text_to_ml.domains.text.cases import TextPreparationCase
+from text_to_ml.domains.text.sequence_network import network_case
 from text_to_ml.domains.text.synthetic import TextFeatures
 
-KIT = Kit(TextFeatures.make, TextPreparationCase)
+KIT = Kit(TextFeatures.make, TextPreparationCase, network=network_case)
 cases_of = KIT.cases_of
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from text_to_ml.domains.shared.catalogue.hyperparameters import choice
-from text_to_ml.domains.shared.miniature import kind
+from text_to_ml.domains.shared.miniature import kind, weights_kind
 from text_to_ml.pretrained import at_hand
 from text_to_ml.program import Candidate, Hyperparameter, Stage, fine_tuning
 from text_to_ml.values import Task
@@ -22,8 +22,8 @@ def candidates(
     pretrained: tuple[str, ...],
 ) -> list[Candidate]:
     """One candidate for each summary. ``own``: hyperparameters of the module itself; ``rates``: the usual learning rates, of networks
-    only; ``pretrained``: names of those that load weights, offered only where weights of the task's domain are at hand."""
-    weights = at_hand(str(task.domain))
+    only; ``pretrained``: names of those that load weights, offered only where weights of the task's kind are at hand."""
+    weights = at_hand(weights_kind(task))
     found = []
     for name, summary in summaries.items():
         loads, network = name in pretrained, name in rates

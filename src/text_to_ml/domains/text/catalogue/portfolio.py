@@ -75,9 +75,11 @@ def portfolio(task: Task, space: SearchSpace) -> tuple[Configuration, ...]:
     """The configurations to try first on this task, those only whose candidates the space holds."""
     posts = [c.name for c in space.stage(Stage.POST_PROCESSING)]
     usual = usual_post(posts)
-    order = CHOICE if options_of(task) else REGRESSION if task.category.is_regression else CLASSIFICATION
+    order, deep = REGRESSION if task.category.is_regression else CLASSIFICATION, networks.ENTRIES
+    if options_of(task):
+        order, deep = CHOICE, networks.CHOICE_ENTRIES
     if task.category is Category.SEQUENCE:
-        order = sequences.PORTFOLIO
+        order, deep = sequences.PORTFOLIO, networks.SEQUENCE_ENTRIES
     baselines: tuple[Entry, ...] = (("raw", "constant", {}), ("raw", "default_linear", {}))
-    entries = [*((e, posts[0]) for e in baselines), *((e, usual) for e in woven(order, networks.ENTRIES))]
+    entries = [*((e, posts[0]) for e in baselines), *((e, usual) for e in woven(order, deep))]
     return configurations(space, entries)

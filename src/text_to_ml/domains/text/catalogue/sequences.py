@@ -54,11 +54,15 @@ PORTFOLIO: tuple[Entry, ...] = (
 )
 
 
+def lengths(task: Task) -> tuple[float, float]:
+    """Words of a row's sources, and of its target, on average."""
+    table = task.labels_table or task.samples_table
+    return sum(c.words for c in task.features if c.name in texts_of(task)), table.column(task.targets[0]).words
+
+
 def offered(name: str, task: Task) -> bool:
     """True where a model is worth trying on this task."""
-    table = task.labels_table or task.samples_table
-    target = table.column(task.targets[0]).words
-    source = sum(c.words for c in task.features if c.name in texts_of(task))
+    source, target = lengths(task)
     if name == "char_translation":
         return max(source, target) <= SHORT
     if name in ("word_translation", "phrase_translation", "memory_translation"):
