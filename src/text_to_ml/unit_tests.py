@@ -1,6 +1,6 @@
 """Unit tests as files: what a run's modules must pass, written as pytest files that a person can read and run.
 
-    RUN/unit_tests/  test_<stage>.py, conftest.py, pytest.ini, plan.json, facts.json, settings.json,
+    RUN/unit_tests/  test_<stage>.py (test_network.py: models that are networks), conftest.py, pytest.ini, plan.json, facts.json, settings.json,
                      synthetic_1.py, …, miniature/
 
 Each test is a rule of the domain's protocol, taken from its source, so that a requirement is still written once. Paths
@@ -22,7 +22,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from text_to_ml.domains.base import DomainFamily
+from text_to_ml.assemble import top_level_names
+from text_to_ml.domains.base import NETWORK, DomainFamily
 from text_to_ml.formatting import formatted
 from text_to_ml.plan import Plan
 from text_to_ml.program import STAGES, Candidate, Stage
@@ -35,9 +36,10 @@ FOLDER = "unit_tests"
 WARNING = (
     "Running this file runs generated code without a sandbox: read the modules first, or let text-to-ml verify them."
 )
-HEADS = {
+HEADS: dict[str, str] = {
     Stage.PREPARATION: "Each test runs on a miniature of the task's files (miniature/).",
     Stage.MODELING: "Each test runs on synthetic features (synthetic_*.py, or the protocol's own).",
+    NETWORK: "Each test runs on synthetic features (synthetic_*.py, or the protocol's own).",
     Stage.POST_PROCESSING: "Each test runs on synthetic outputs of a model (synthetic_*.py, or the protocol's own).",
 }
 CONFTEST = '''"""What these tests work with: one case for each module of ../modules and each setting of its hyperparameters.
@@ -102,6 +104,7 @@ def write_unit_tests(
     settings = {
         f"{candidate.stage}/{candidate.name}": {
             "settings": settings_of(candidate),
+            "network": candidate.network,
             "synthetic": (passed_with or {}).get(f"{candidate.stage}/{candidate.name}") or ("D_1" if synthetic else ""),
         }
         for candidate in candidates
@@ -113,7 +116,8 @@ def write_unit_tests(
         (out / f"synthetic_{number}.py").write_text(source, encoding="utf-8")
     (out / "pytest.ini").write_text(PYTEST_INI, encoding="utf-8")
     (out / "conftest.py").write_text(CONFTEST.format(warning=WARNING), encoding="utf-8")
-    for stage in STAGES:
+    networks = [NETWORK] if any(s["network"] for s in settings.values()) else []
+    for stage in (*STAGES, *networks):
         text = test_file(stage, [r for r in domain.rules(stage) if r.applies(facts["kind"])], task.name)
         (out / f"test_{stage}.py").write_text(text, encoding="utf-8")
     return out
@@ -148,7 +152,7 @@ def _copied(files: Mapping[str, str], out: Path, place: str) -> dict[str, str]:
     return moved
 
 
-def test_file(stage: Stage, rules: Sequence[Rule], name: str) -> str:
+def test_file(stage: str, rules: Sequence[Rule], name: str) -> str:
     """The text of one test file: the rules of a stage as test functions."""
     head = (
         f'"""Unit tests of the {stage.replace("_", " ")} modules of {name!r}.\n\n'
@@ -166,14 +170,21 @@ test_file.__test__ = False  # type: ignore[attr-defined]
 
 
 def _imports(rules: Sequence[Rule]) -> list[str]:
-    """The imports of the files that the rules stand in, less those that only annotate or register."""
+    """The imports of the files that the rules stand in, and what else of these files the rules use."""
     lines: list[str] = []
     for module in dict.fromkeys(inspect.getmodule(r.check) for r in rules):
         if module is None:
             continue
-        for node in parse(inspect.getsource(module)).body:
+        tree = parse(inspect.getsource(module))
+        for node in tree.body:
             if isinstance(node, ast.Import | ast.ImportFrom) and getattr(node, "module", "") != "__future__":
                 lines.append(ast.unparse(node))
+        checks = {r.name for r in rules}
+        written = [n for f in tree.body if isinstance(f, ast.FunctionDef) and f.name in checks for n in f.body]
+        used = {n.id for part in written for n in ast.walk(part) if isinstance(n, ast.Name)}
+        helpers = sorted(used & (top_level_names(inspect.getsource(module)) - checks))
+        if helpers:
+            lines.append(f"from {module.__name__} import {', '.join(helpers)}")
     return list(dict.fromkeys(lines))
 
 
@@ -187,6 +198,11 @@ def _test(item: Rule) -> str:
 
 
 _test.__test__ = False  # type: ignore[attr-defined]
+
+
+def place(stage: str) -> str:
+    """The folder of a stage's modules."""
+    return str(Stage.MODELING) if stage == NETWORK else str(stage)
 
 
 class Collected:
@@ -205,13 +221,16 @@ class Collected:
         self.made = cache(self._made)
 
     def cases(self, stage: str, every_setting: bool) -> list[tuple[str, int]]:
-        """(candidate, number of the setting) of every module of a stage."""
-        found = sorted(p.stem for p in (self.folder.parent / "modules" / stage).glob("*.py"))
+        """(candidate, number of the setting) of every module of a stage; those that are networks stand under `NETWORK`."""
+        every = sorted(p.stem for p in (self.folder.parent / "modules" / place(stage)).glob("*.py"))
+        found = [name for name in every if bool(self._known(stage, name).get("network")) == (stage == NETWORK)]
         return [(name, n) for name in found for n in range(len(self._settings(stage, name)) if every_setting else 1)]
 
+    def _known(self, stage: str, name: str) -> dict[str, Any]:
+        return dict(self.settings.get(f"{place(stage)}/{name}", {}))
+
     def _settings(self, stage: str, name: str) -> list[dict[str, Any]]:
-        known = self.settings.get(f"{stage}/{name}", {})
-        return list(known.get("settings", [])) or [{"label": "", "values": {}}]
+        return list(self._known(stage, name).get("settings", [])) or [{"label": "", "values": {}}]
 
     def case(self, stage: str, name: str, number: int) -> Any:
         """The case of one module at one setting; the same for every test of it."""
@@ -220,10 +239,10 @@ class Collected:
     def _made(self, stage: str, name: str) -> list[Any]:
         from text_to_ml.runtime.job import execute
 
-        path = self.folder.parent / "modules" / stage / f"{name}.py"
+        path = self.folder.parent / "modules" / place(stage) / f"{name}.py"
         source = path.read_text(encoding="utf-8")
         program = None
-        used = self.settings.get(f"{stage}/{name}", {}).get("synthetic", "")
+        used = self._known(stage, name).get("synthetic", "")
         if used and stage != Stage.PREPARATION:
             number = used.removeprefix("D_")
             text = (self.folder / f"synthetic_{number}.py").read_text(encoding="utf-8")
