@@ -6,6 +6,7 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,9 @@ class Results:
         print(json.dumps(row), flush=True)
 
 
-def run_and_predict(work: Path, seconds: float, seed: int) -> dict[str, Any]:
+def run_and_predict(work: Path, seconds: float, seed: int, more: Sequence[str] = ()) -> dict[str, Any]:
     """Run the command line on the task in ``work``, then the exported program alone on new.csv, to out.csv; the run's JSON line.
-    RunError where the run fails."""
+    RunError where the run fails. ``more``: options of the run."""
     command = [
         sys.executable,
         "-m",
@@ -66,6 +67,7 @@ def run_and_predict(work: Path, seconds: float, seed: int) -> dict[str, Any]:
         str(work / "run"),
         "--time",
         f"{seconds}s",
+        *more,
     ]
     done = subprocess.run([*command, "--seed", str(seed), "--json"], capture_output=True, text=True, check=False)
     if done.returncode:

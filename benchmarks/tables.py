@@ -2,7 +2,7 @@
 
     python -m benchmarks.tables [--seconds 60] [--seeds 3] [--data DIR] [--peers NAMES] [--only NAMES] [--out FILE]
 
-25 % outer splits of tables bundled with scikit-learn (and of Boston, Age, Default, Iris where --data holds them). Each
+"ensemble": our run with --ensemble. 25 % outer splits of tables bundled with scikit-learn (and of Boston, Age, Default, Iris where --data holds them). Each
 line of the output file is one result; a run that was stopped goes on where it stopped. Peers: boosting, catboost (at their defaults),
 flaml, autogluon, mljar, sapientml, each installed in an environment of its own when it is first asked for (peers/environments.py). What
 could not be run is said below the table. Imports only the door of text_to_ml.
@@ -15,6 +15,7 @@ import json
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ import text_to_ml
 
 PEERS = Path(__file__).resolve().with_name("peers")
 DEFAULT = ("boosting", "catboost")
+OWN = {"ours": (), "ensemble": ("--ensemble",)}
+"""Options of our own runs."""
 
 
 @dataclass
@@ -117,7 +120,7 @@ def score(table: Table, labels: pd.Series, outputs: np.ndarray) -> float:
 
 
 def ours(
-    table: Table, train: np.ndarray, test: np.ndarray, seconds: float, seed: int, work: Path
+    table: Table, train: np.ndarray, test: np.ndarray, seconds: float, seed: int, work: Path, options: Sequence[str]
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Run the command line, then the exported program alone, as a user would; its outputs, and what the run said of itself."""
     keys = table.labels.index if table.entity else None
@@ -134,7 +137,7 @@ def ours(
     category = f"\ncategory: {table.kind}" if table.kind == "classification" else ""
     task = f"---\nname: {table.name}\ntarget: {table.target}\nmetric: {table.metric}{category}\n---\n"
     (work / "task.md").write_text(f"{task}## Input data\nTabular.\n## Output data\n{table.target}\n## Files\n{files}\n")
-    note = run_and_predict(work, seconds, seed)
+    note = run_and_predict(work, seconds, seed, options)
     frame = pd.read_csv(work / "out.csv")
     if table.entity:
         frame = frame.set_index(table.entity).loc[table.labels.index[test]]
@@ -186,12 +189,12 @@ def one(table: Table, who: str, seed: int, options: argparse.Namespace) -> tuple
         try:
             python = python_of(who, options.environments)
             started = time.perf_counter()
-            if who == "ours":
-                outputs, note = ours(table, train, test, options.seconds, seed, work)
+            if who in OWN:
+                outputs, note = ours(table, train, test, options.seconds, seed, work, OWN[who])
             else:
                 outputs = peer(table, train, test, options.seconds, seed, work, who, python)
         except (PeerError, RunError) as error:
-            return row | {"fault": f"ours on {table.name}: {str(error)[-300:]}" if who == "ours" else str(error)}, note
+            return row | {"fault": f"{who} on {table.name}: {str(error)[-300:]}" if who in OWN else str(error)}, note
     row["seconds"] = round(time.perf_counter() - started, 1)
     return row | {"score": score(table, table.labels.iloc[test], outputs)}, note
 
@@ -199,13 +202,16 @@ def one(table: Table, who: str, seed: int, options: argparse.Namespace) -> tuple
 def main() -> None:
     """Run what is missing and print the table."""
     parser = arguments(__doc__ or "", 60, 3, "benchmarks/cache/tables.jsonl")
-    parser.add_argument("--peers", default=",".join(DEFAULT), help=f"any of {', '.join((*DEFAULT, *PACKAGES))}")
+    parser.add_argument(
+        "--peers", default=",".join(DEFAULT), help=f"any of ensemble, {', '.join((*DEFAULT, *PACKAGES))}"
+    )
     parser.add_argument("--environments", type=Path, default=Path("benchmarks/cache/peers"))
     options = parser.parse_args()
     options.environments = options.environments.resolve()
-    unknown = [p for p in options.peers.split(",") if p not in (*DEFAULT, *PACKAGES)]
+    known = ("ensemble", *DEFAULT, *PACKAGES)
+    unknown = [p for p in options.peers.split(",") if p not in known]
     if unknown:
-        parser.error(f"--peers {unknown[0]}: must be any of {', '.join((*DEFAULT, *PACKAGES))}.")
+        parser.error(f"--peers {unknown[0]}: must be any of {', '.join(known)}.")
     done = Results(options.out)
     tables = [t for t in (*given(options.data), *bundled()) if not options.only or t.name in options.only.split(",")]
     peers = ["ours", *options.peers.split(",")]
@@ -215,6 +221,20 @@ def main() -> None:
                 if not done.has(table=table.name, seed=seed, who=who, limit=options.seconds):
                     done.add(*one(table, who, seed, options))
     report(done.rows, peers, options.seconds)
+
+
+def standing(frame: pd.DataFrame, peers: list[str]) -> None:
+    """Mean rank over tables and seeds, and how far each is behind the best of a table at most, of its mean scores."""
+    sign = frame.metric.map(lambda m: 1.0 if text_to_ml.get_metric(m).direction == "minimize" else -1.0)
+    losses = frame.assign(loss=sign * frame.score)
+    ranks = losses.pivot_table(index=["table", "seed"], columns="who", values="loss").dropna().rank(axis=1)
+    means = losses.pivot_table(index="table", columns="who", values="loss")
+    behind = means.sub(means.min(axis=1), axis=0).div(means.min(axis=1).abs(), axis=0)
+    for who in [p for p in peers if p in ranks]:
+        worst = behind[who].idxmax()
+        print(
+            f"{who}: mean rank {ranks[who].mean():.2f} of {ranks.shape[1]}, at most {behind[who].max():.1%} behind ({worst})"
+        )
 
 
 def report(done: list[dict[str, Any]], peers: list[str], seconds: float) -> None:
@@ -240,6 +260,8 @@ def report(done: list[dict[str, Any]], peers: list[str], seconds: float) -> None
                 verdicts[p][1] += 1
     for p, (count, of) in verdicts.items():
         print(f"not worse than {p} (within one standard error) on {count} of {of}")
+    if len(frame):
+        standing(frame, peers)
     for fault in dict.fromkeys(d["fault"] for d in rows if d.get("fault")):
         print(f"not run: {fault}")
 

@@ -11,9 +11,7 @@ kind = "regression" if not job.classification else "binary" if job.y.nunique() =
 predictor = TabularPredictor(
     "target", problem_type=kind, eval_metric=METRICS[job.metric], path=str(job.folder / "autogluon"), verbosity=0
 )
-predictor.fit(
-    job.X.assign(target=job.y), time_limit=job.seconds, presets="medium_quality", num_cpus=2
-)
+predictor.fit(job.X.assign(target=job.y), time_limit=job.seconds, presets="medium_quality", num_cpus=2)
 if job.classification and not job.labels:
     job.answer(predictor.predict_proba(job.new)[sorted(job.y.unique())])
 else:
