@@ -4,7 +4,7 @@
 
 First tables of real evaluations are built (`benchmarks/strategies`; kept in benchmarks/cache, go on where they stopped): three of
 numbers, one of images, one of made-up texts, and one of networks on images. Then the strategies of the package run on them: what they
-propose is moved to the nearest configuration of the table, so every answer is a real run. Where networks are in the space, each race is
+propose is moved to the nearest configuration of the table that has not answered yet, so every answer is a real run. Where networks are in the space, each race is
 run again without those that zero-cost proxies drop. Uses the package's own modules, not only its door: strategies are its inner parts.
 """
 

@@ -1,5 +1,8 @@
 """Races: a strategy proposes, and the nearest configuration of a table answers with what its real run gave.
 
+Each configuration of the table answers for one proposal of a race: strategies do not propose the same twice, and two proposals near each
+other are two real runs.
+
 Rank: 1 + 199 x the share of sampled configurations that score better than the best found, which is the expected rank among 200 of
 them. Cost in full evaluations. "none" is no search: one configuration drawn at random, or the writer's first choice.
 """
@@ -68,12 +71,15 @@ class Table:
         parameters: tuple[Hyperparameter, ...] = self._parameters[(stage, choice.candidate)]
         return np.array([to_unit(h, choice.values.get(h.name, h.default)) for h in parameters])
 
-    def nearest(self, configuration: Configuration) -> Cell | None:
-        """The cell of the same model that is nearest; None where the table has none of this model."""
+    def nearest(self, configuration: Configuration, taken: Collection[int] = ()) -> int | None:
+        """The place of the cell of the same model that is nearest, of those not taken if there are any; None where the table has none
+        of this model."""
         model = configuration.choices[Stage.MODELING].candidate
         mine = np.flatnonzero(self._names[Stage.MODELING] == model)
         if not len(mine):
             return None
+        free = mine[~np.isin(mine, [t for t in taken if t is not None])]
+        mine = free if len(free) else mine
         total = np.zeros(len(mine))
         for stage in STAGES:
             name = configuration.choices[stage].candidate
@@ -81,7 +87,7 @@ class Table:
             same = self._names[stage][mine] == name
             apart = ((places - self.place(stage, configuration)) ** 2).mean(axis=1) if places.shape[1] else 0.0
             total += np.where(same, apart, OTHER)
-        return self.cells[mine[int(np.argmin(total))]]
+        return int(mine[int(np.argmin(total))])
 
     def searched(self, proxies: bool, portfolio: bool) -> SearchSpace:
         """The space of a race: screened or not, with the writer's own choices first or not."""
@@ -122,6 +128,7 @@ def load(name: str) -> Table:
 def race(table: Table, strategy: Strategy, space: SearchSpace, cost: float) -> dict[str, Any]:
     """Run a strategy on the table to this cost; ranks at the marks."""
     history: list[Observation] = []
+    answers: dict[str, int | None] = {}
     fidelity, spent, number = table.fidelity, 0.0, 0
     best: tuple[float, float] = (0.0, math.inf)
     full = math.inf
@@ -130,7 +137,11 @@ def race(table: Table, strategy: Strategy, space: SearchSpace, cost: float) -> d
     while spent < cost:
         proposal = strategy.ask(number, space, history)
         assert proposal is not None, "a serial run never waits"
-        cell = table.nearest(proposal.configuration)
+        key = proposal.configuration.key
+        if key not in answers:
+            answers[key] = table.nearest(proposal.configuration, answers.values())
+        place = answers[key]
+        cell = None if place is None else table.cells[place]
         loss = math.inf if cell is None else cell.losses[key_of(proposal.budget, fidelity)]
         spent += fidelity.cost(proposal.budget, proposal.continued)
         history.append(Observation(number, proposal.configuration, loss, proposal.budget))
@@ -149,12 +160,12 @@ def race(table: Table, strategy: Strategy, space: SearchSpace, cost: float) -> d
 def unsearched(table: Table, space: SearchSpace, seed: int) -> dict[str, Any]:
     """The rank of one configuration drawn at random, or of the writer's first choice that is no baseline."""
     own = [p for p in space.portfolio if table.nearest(p) is not None]
-    cell = None
+    place = None
     for attempt in range(100):
         drawn = own[0] if own else sample(space, random.Random(f"none:{seed}:{attempt}"))
-        cell = cell or table.nearest(drawn)
-    assert cell is not None, "the table holds no configuration of this space"
-    rank = table.rank(cell.losses[key_of(1.0, table.fidelity)])
+        place = table.nearest(drawn) if place is None else place
+    assert place is not None, "the table holds no configuration of this space"
+    rank = table.rank(table.cells[place].losses[key_of(1.0, table.fidelity)])
     return result(dict.fromkeys(MARKS, rank), 1, 0, None, 0.0)
 
 

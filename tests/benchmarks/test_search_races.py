@@ -43,11 +43,16 @@ def test_the_best_is_near_rank_1_and_the_median_in_the_middle() -> None:
     assert 90 < table.rank(float(np.median(losses))) < 110
 
 
-def test_the_nearest_cell_of_a_cell_is_itself_and_has_its_model() -> None:
+def test_the_nearest_cell_of_a_cell_is_itself_and_another_of_its_model_when_it_is_taken() -> None:
     table = made()
-    for cell in table.cells[:10]:
-        near = table.nearest(cell.configuration)
-        assert near is not None and near.configuration.key == cell.configuration.key
+    for place, cell in enumerate(table.cells[:10]):
+        assert table.nearest(cell.configuration) == place
+        another = table.nearest(cell.configuration, {place})
+        model = cell.configuration.choices[Stage.MODELING].candidate
+        assert another is not None and another != place
+        assert table.cells[another].configuration.choices[Stage.MODELING].candidate == model
+    mine = [i for i, c in enumerate(table.cells) if c.configuration.choices[Stage.MODELING].candidate == model]
+    assert table.nearest(cell.configuration, mine) == place
 
 
 @pytest.mark.parametrize("fidelity", [FOLDS, EPOCHS])
