@@ -14,7 +14,7 @@ import multiprocessing
 import random
 import tempfile
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -71,7 +71,7 @@ class Table:
         parameters: tuple[Hyperparameter, ...] = self._parameters[(stage, choice.candidate)]
         return np.array([to_unit(h, choice.values.get(h.name, h.default)) for h in parameters])
 
-    def nearest(self, configuration: Configuration, taken: Collection[int] = ()) -> int | None:
+    def nearest(self, configuration: Configuration, taken: Iterable[int | None] = ()) -> int | None:
         """The place of the cell of the same model that is nearest, of those not taken if there are any; None where the table has none
         of this model."""
         model = configuration.choices[Stage.MODELING].candidate

@@ -21,7 +21,7 @@ from text_to_ml.search.space import sample
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> NetworkBench:
-    small = DataSet("networks", "networks", "log_loss", partial(write_digits, 100), EPOCHS, network=True)
+    small = DataSet("networks", "networks", "log_loss", partial(write_digits, 250), EPOCHS, network=True)
     return NetworkBench(small, tmp_path_factory.mktemp("networks"))
 
 
@@ -41,7 +41,7 @@ def test_each_network_comes_in_two_sizes_within_the_bounds(bench: NetworkBench) 
 def test_one_training_gives_the_losses_of_all_budgets(bench: NetworkBench) -> None:
     drawn = sample(bench.space, random.Random(1))
     model = Choice(
-        "small_cnn_small", {**bench.space.find(Stage.MODELING, "small_cnn_small").defaults(), "learning_rate": 0.01}
+        "small_cnn_small", {**bench.space.find(Stage.MODELING, "small_cnn_small").defaults(), "learning_rate": 3e-3}
     )
     configuration = Configuration(
         {**drawn.choices, Stage.PREPARATION: Choice("squashed", {"size": 10}), Stage.MODELING: model}
