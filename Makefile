@@ -53,10 +53,11 @@ test-deep: system
 bench: $(READY) system
 	$(BIN)/python -m benchmarks.tables
 
-# Table 3: the reference tables of real evaluations are kept in benchmarks/cache
+# Table 3: tables of real evaluations are kept in benchmarks/cache. TORCH_PYTHON: an interpreter with torch, lightning and Optuna, for
+# the set of networks too (may be another environment's); OPTIONS go to the script
 bench-search: $(READY)
 	$(BIN)/pip install --quiet 'optuna>=5,<6'
-	$(BIN)/python benchmarks/search.py
+	PYTHONPATH=src $(or $(TORCH_PYTHON),$(BIN)/python) -m benchmarks.search $(OPTIONS)
 
 bench-mutations: $(READY) system
 	$(BIN)/python benchmarks/mutations.py $(if $(wildcard ../shared/data),--data ../shared/data)

@@ -1,224 +1,122 @@
 """Search (Table 3 of the paper): the rank of what each strategy finds among 200 sampled configurations, at cost 25 and 100.
 
-    python benchmarks/search.py [--configurations 300] [--minutes 8] [--seeds 10] [--strategies random,bohb] [--report]
+    python -m benchmarks.search [--sets wine,digits] [--configurations 300] [--minutes 8] [--seeds 10] [--strategies random,bohb]
 
-First a table of real evaluations is built (search_table.py; kept in benchmarks/cache, goes on where it stopped), then the
-strategies of the package run on it: what they propose is moved to the nearest configuration of the table, so every answer is a
-real run. "none" is no search: one configuration drawn at random. Rank: 1 + 199 x the share of sampled configurations that score better than the best found. Cost in full evaluations.
-Uses the package's own modules, not only its door: strategies are its inner parts.
+First tables of real evaluations are built (`benchmarks/strategies`; kept in benchmarks/cache, go on where they stopped): three of
+numbers, one of images, one of made-up texts, and one of networks on images. Then the strategies of the package run on them: what they
+propose is moved to the nearest configuration of the table that has not answered yet, so every answer is a real run. Where networks are in the space, each race is
+run again without those that zero-cost proxies drop. Uses the package's own modules, not only its door: strategies are its inner parts.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import random
+import os
+import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import search_table
+from benchmarks.generation.log import write_report
+from benchmarks.strategies import race, table
+from benchmarks.strategies.report import markdown, summary
+from benchmarks.strategies.sets import SETS
 
-from text_to_ml.program import STAGES, Choice, Configuration, Hyperparameter, SearchSpace, Stage
-from text_to_ml.scale import to_unit
-from text_to_ml.search.fidelity import Fidelity
-from text_to_ml.search.space import sample
-from text_to_ml.search.strategies import Observation, Settings, get_strategy
-
-MARKS = (25.0, 100.0)
-REFERENCE = 200
-FIDELITY = Fidelity(folds=5, least=1.0)
-OTHER = 1.0
-"""Distance of two configurations that differ in the candidate of a stage other than modeling."""
+ROOT = Path(__file__).resolve().parents[1]
+DEEP = ("torch", "lightning")
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A configuration of the table and its losses by part."""
-
-    configuration: Configuration
-    losses: dict[str, float]
-
-
-class Table:
-    """The cells of one data set; the nearest one stands for any configuration."""
-
-    def __init__(self, name: str) -> None:
-        import tempfile
-
-        with tempfile.TemporaryDirectory() as folder:
-            self.space: SearchSpace = search_table.Bench(name, Path(folder)).space
-        self.cells: list[Cell] = []
-        for line in search_table.read(name):
-            base = {Stage(s): Choice(c["candidate"], c["values"]) for s, c in line["choices"].items()}
-            for i, post in enumerate(line["posts"]):
-                configuration = Configuration(
-                    {**base, Stage.POST_PROCESSING: Choice(post["candidate"], post["values"])}
-                )
-                self.cells.append(Cell(configuration, {k: v[i] for k, v in line["scores"].items()}))
-        self.full = np.array([c.losses["5:1"] for c in self.cells])
-        self._parameters = {(c.stage, c.name): c.hyperparameters for c in self.space.candidates}
-        self._names = {s: np.array([c.configuration.choices[s].candidate for c in self.cells]) for s in STAGES}
-        self._places: dict[tuple[Stage, str], np.ndarray] = {}
-        for (stage, name), parameters in self._parameters.items():
-            places = np.full((len(self.cells), len(parameters)), np.nan)
-            for i in np.flatnonzero(self._names[stage] == name):
-                places[i] = self.place(stage, self.cells[i].configuration)
-            self._places[(stage, name)] = places
-
-    def place(self, stage: Stage, configuration: Configuration) -> np.ndarray:
-        """The values of a stage's choice on the unit cube."""
-        choice = configuration.choices[stage]
-        parameters: tuple[Hyperparameter, ...] = self._parameters[(stage, choice.candidate)]
-        return np.array([to_unit(h, choice.values.get(h.name, h.default)) for h in parameters])
-
-    def nearest(self, configuration: Configuration) -> Cell | None:
-        """The cell of the same model that is nearest; None where the table has none of this model."""
-        model = configuration.choices[Stage.MODELING].candidate
-        mine = np.flatnonzero(self._names[Stage.MODELING] == model)
-        if not len(mine):
-            return None
-        total = np.zeros(len(mine))
-        for stage in STAGES:
-            name = configuration.choices[stage].candidate
-            places = self._places[(stage, name)][mine]
-            same = self._names[stage][mine] == name
-            apart = ((places - self.place(stage, configuration)) ** 2).mean(axis=1) if places.shape[1] else 0.0
-            total += np.where(same, apart, OTHER)
-        return self.cells[mine[int(np.argmin(total))]]
-
-    def rank(self, loss: float) -> float:
-        """The expected rank of this loss among 200 sampled configurations."""
-        better = float(np.mean(self.full < loss - 1e-12)) + 0.5 * float(np.mean(np.abs(self.full - loss) <= 1e-12))
-        return 1.0 + (REFERENCE - 1) * max(0.0, better - 0.5 / len(self.full))
+def available(names: Sequence[str]) -> list[str]:
+    """The data sets that can be raced on here; says once why others cannot."""
+    lacking = [p for p in DEEP if find_spec(p) is None]
+    left_out = [n for n in names if SETS[n].network and lacking]
+    if left_out:
+        print(f"{', '.join(left_out)}: left out, for {' and '.join(lacking)} are not installed", file=sys.stderr)
+    return [n for n in names if n not in left_out]
 
 
-def key_of(budget: float, fidelity: Fidelity) -> str:
-    """The table's name of what a budget buys."""
-    part = fidelity.part(budget)
-    return f"{part.folds}:1" if part.rows >= 1.0 else f"{part.folds}:{part.rows:.4f}"
+def starts(names: Sequence[str], options: argparse.Namespace) -> list[race.Start]:
+    """The races to be run: each with and without proxies where networks are in the space."""
+    return [
+        race.Start(name, who, seed, proxies, options.portfolio, options.cost)
+        for name in names
+        for proxies in ((False, True) if SETS[name].network else (False,))
+        for who in options.strategies.split(",")
+        for seed in range(options.seeds)
+    ]
 
 
-def race(table: Table, strategy: Any, space: SearchSpace, cost: float, fidelity: Fidelity) -> dict[str, Any]:
-    """Run a strategy on the table to this cost; ranks at the marks."""
-    history: list[Observation] = []
-    spent, number = 0.0, 0
-    best: tuple[float, float] = (0.0, math.inf)
-    full = math.inf
-    ranks: dict[float, float] = {}
-    models, first, began = 0, math.nan, time.process_time()
-    while spent < cost:
-        proposal = strategy.ask(number, space, history)
-        assert proposal is not None, "a serial run never waits"
-        cell = table.nearest(proposal.configuration)
-        loss = math.inf if cell is None else cell.losses[key_of(proposal.budget, fidelity)]
-        spent += fidelity.cost(proposal.budget, proposal.continued)
-        history.append(Observation(number, proposal.configuration, loss, proposal.budget))
-        if proposal.origin == "model":
-            models += 1
-            first = spent if models == 1 else first
-        number += 1
-        if cell is not None and (proposal.budget, -loss) > (best[0], -best[1]):
-            best, full = (proposal.budget, loss), cell.losses["5:1"]
-        for mark in MARKS:
-            if spent >= mark - 1e-9:
-                ranks.setdefault(mark, table.rank(full))
-    return {
-        "ranks": ranks,
-        "configurations": number,
-        "models": models,
-        "first_model_at": first,
-        "cpu_ms": 1000 * (time.process_time() - began) / number,
-    }
-
-
-def unsearched(table: Table, space: SearchSpace, seed: int) -> dict[str, Any]:
-    """The rank of one configuration drawn at random, or of the writer's first choice that is no baseline."""
-    own = [p for p in space.portfolio if table.nearest(p) is not None]
-    cell = None
-    for attempt in range(100):
-        drawn = own[0] if own else sample(space, random.Random(f"none:{seed}:{attempt}"))
-        cell = cell or table.nearest(drawn)
-    assert cell is not None, "the table holds no configuration of this space"
-    rank = table.rank(cell.losses["5:1"])
-    return {
-        "ranks": dict.fromkeys(MARKS, rank),
-        "configurations": 1,
-        "models": 0,
-        "first_model_at": math.nan,
-        "cpu_ms": 0.0,
-    }
-
-
-def races(
-    names: Sequence[str], strategies: Sequence[str], seeds: int, portfolio: bool, cost: float
-) -> list[dict[str, Any]]:
-    """All races, one result each."""
+def built(names: Sequence[str], options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Build what is missing of the tables; what each holds."""
     found = []
     for name in names:
-        table = Table(name)
-        space = table.space if portfolio else replace(table.space, portfolio=())
-        for who in strategies:
-            for seed in range(seeds):
-                settings = Settings(seed, FIDELITY.budgets())
-                if who == "none":
-                    result = unsearched(table, space, seed)
-                else:
-                    result = race(table, get_strategy(who, seed, settings), space, cost, FIDELITY)
-                found.append({"table": name, "who": who, "seed": seed, "cells": len(table.cells), **result})
+        wanted = options.networks if SETS[name].network else options.configurations
+        table.build(name, wanted, options.minutes, options.workers)
+        lines = table.read(name)
+        cells = sum(len(line["posts"]) for line in lines)
+        found.append({"table": name, "group": SETS[name].group, "configurations": len(lines), "cells": cells})
+        print(f"{name}: {len(lines)} configurations", file=sys.stderr, flush=True)
     return found
 
 
-def report(found: list[dict[str, Any]]) -> None:
-    """Mean rank and standard error over seeds, by data set and over all."""
-    names = list(dict.fromkeys(d["table"] for d in found))
-    print(
-        f"{'strategy':<12}"
-        + "".join(f"{f'{n} @{m:.0f}':>22}" for m in MARKS for n in (*names, "all"))
-        + f"{'1st model':>11}{'cpu ms':>8}"
-    )
-    for who in dict.fromkeys(d["who"] for d in found):
-        cells = []
-        for mark in MARKS:
-            for name in (*names, "all"):
-                rows = [d for d in found if d["who"] == who and name in (d["table"], "all")]
-                seeds = sorted({d["seed"] for d in rows})
-                means = np.array(
-                    [np.mean([d["ranks"].get(mark, np.nan) for d in rows if d["seed"] == s]) for s in seeds]
-                )
-                error = means.std(ddof=1) / math.sqrt(len(means)) if len(means) > 1 else 0.0
-                cells.append(f"{means.mean():>14.2f} ±{error:>5.2f} ")
-        cpu = np.mean([d["cpu_ms"] for d in found if d["who"] == who])
-        firsts = [d["first_model_at"] for d in found if d["who"] == who and not math.isnan(d["first_model_at"])]
-        start = f"{np.mean(firsts):.1f}" if firsts else "—"
-        print(f"{who:<12}" + "".join(cells) + f"{start:>11}{cpu:>8.1f}")
+def notes(sizes: Sequence[dict[str, Any]], races: Sequence[dict[str, Any]]) -> list[str]:
+    """What the tables hold, when models begin, which networks are dropped, what proposals take."""
+    found = [f"{s['table']} ({s['group']}): {s['configurations']} fits, {s['cells']} programs" for s in sizes]
+    for who in dict.fromkeys(d["who"] for d in races):
+        mine = [d for d in races if d["who"] == who]
+        first = [d["first_model_at"] for d in mine if d["first_model_at"] is not None]
+        if first:
+            share = np.sum([d["models"] for d in mine]) / np.sum([d["configurations"] for d in mine])
+            found.append(
+                f"{who}: a model proposes from cost {np.mean(first):.1f} on in {len(first)} of {len(mine)} races, {share:.0%} of all "
+                f"configurations; {np.mean([d['cpu_ms'] for d in mine]):.1f} ms of processor time for each"
+            )
+    for name in dict.fromkeys(d["table"] for d in races if d["proxies"]):
+        found.append(f"{name}: proxies drop {', '.join(race.load(name).dropped)}")
+    return found
 
 
-def main() -> None:
-    """Build what is missing of the table, run the races, print and keep the results."""
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--configurations", type=int, default=300)
-    parser.add_argument("--minutes", type=float, default=8.0, help="for each data set's table, at most")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--sets", default=",".join(SETS), help=f"with commas between: {', '.join(SETS)}")
+    parser.add_argument("--configurations", type=int, default=300, help="sampled for each table")
+    parser.add_argument("--networks", type=int, default=80, help="sampled for a table of networks")
+    parser.add_argument("--minutes", type=float, default=8.0, help="for building each table, at most")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--cost", type=float, default=MARKS[-1])
-    parser.add_argument("--sets", default=",".join(search_table.SETS))
+    parser.add_argument("--cost", type=float, default=race.MARKS[-1])
     parser.add_argument("--strategies", default="none,random,hyperband,bohb-flat,bohb,tpe")
     parser.add_argument("--portfolio", action="store_true", help="with the writer's own choices first")
-    parser.add_argument("--out", type=Path, default=search_table.CACHE / "search.json")
-    options = parser.parse_args()
-    names = options.sets.split(",")
-    for name in names:
-        search_table.build(name, options.configurations, options.minutes, options.workers)
-        print(f"{name}: {len(search_table.read(name))} configurations")
-    found = races(names, options.strategies.split(","), options.seeds, options.portfolio, options.cost)
-    options.out.write_text(json.dumps(found, indent=1))
-    report(found)
+    default = ROOT / f"benchmarks/results/search-{time.strftime('%Y-%m-%d')}.json"
+    parser.add_argument("--out", type=Path, default=default)
+    options = parser.parse_args(arguments)
+    unknown = [n for n in options.sets.split(",") if n not in SETS]
+    if unknown:
+        parser.error(f"--sets: no data set is called {', '.join(unknown)}; there are {', '.join(SETS)}")
+    if not math.isfinite(options.cost) or options.cost < race.MARKS[0]:
+        parser.error(f"--cost: at least {race.MARKS[0]:g}")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build what is missing of the tables, run the races, write JSON and table."""
+    options = parsed(arguments)
+    started = time.perf_counter()
+    names = available(options.sets.split(","))
+    sizes = [s for s in built(names, options) if s["cells"]]
+    races = race.run_all(starts([s["table"] for s in sizes], options), options.workers)
+    rows = summary(races)
+    text = markdown(rows, notes(sizes, races))
+    print(text)
+    given = sys.argv[1:] if arguments is None else arguments
+    write_report(options.out, "benchmarks.search", given, started, text, tables=sizes, summary=rows, races=races)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -108,6 +108,10 @@ def test_training_that_ended_early_does_not_go_on(tmp_path: Any) -> None:
     assert first["trained"] < 30
     fitted(y=shuffled, learning_rate=0.05, resume=kept)
     assert (TRAINED[-1]["trained"], TRAINED[-1]["loss"]) == (first["trained"], first["loss"])
+    again = str(tmp_path / "again.ckpt")
+    fitted(y=shuffled, learning_rate=0.05, resume=kept, keep=again)
+    fitted(y=shuffled, learning_rate=0.05, resume=again)
+    assert (TRAINED[-1]["trained"], TRAINED[-1]["loss"]) == (first["trained"], first["loss"])
 
 
 def test_the_best_weights_come_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,14 @@ def test_every_slot_is_laid_out_once_and_after_what_it_needs(lag: int, budgets: 
     assert all(len(found[(b, 0)]) == sizes(b, len(budgets))[0] for b in range(6))
 
 
+@pytest.mark.parametrize(("budgets", "firsts"), [(PAPER, [27, 9, 6, 27]), (BUDGETS, [9, 3, 9, 3]), ((1.0,), [1, 1, 1])])
+def test_brackets_of_full_budget_alone_can_be_left_out(budgets: tuple[float, ...], firsts: list[int]) -> None:
+    layout = Layout(0, budgets, 0, hedged=False)
+    slots = [layout.slot(n) for n in range(100)]
+    assert [sum(s.bracket == b and not s.rung for s in slots) for b in range(len(firsts))] == firsts
+    assert all(s.budget < 1.0 or s.rung or len(budgets) == 1 for s in slots)
+
+
 def test_without_a_lag_brackets_come_one_after_the_other() -> None:
     layout = Layout(0, PAPER, 0)
     order = [(layout.slot(n).bracket, layout.slot(n).rung) for n in range(40)]

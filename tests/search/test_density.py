@@ -58,3 +58,14 @@ def test_failures_are_the_worst() -> None:
     losses = np.array([np.inf, 1.0, np.inf, 0.5, 2.0, 3.0])
     split = halves(losses, 3, 15)
     assert split is not None and set(split[0]) == {1, 3, 4} and set(split[1]) == {0, 2, 5}
+
+
+def test_counted_categories_follow_laplace_whatever_their_order() -> None:
+    points = np.arange(5, dtype=float)[:, None]
+    for data in ([0, 0, 4], [1, 1, 2]):
+        counted = Density(np.array(data, dtype=float)[:, None], [5], counted=True)
+        expected = (np.bincount(data, minlength=5) + 1) / 8
+        assert np.exp(counted.log(points)) == pytest.approx(expected)
+    far = Density(np.array([[0.0], [0.0], [4.0]]), [5])
+    assert np.ptp(np.exp(far.log(points))) < 0.01  # the reference rule sees nothing here
+    assert np.exp(Density(np.zeros((4, 1)), [1], counted=True).log(points[:1])) == pytest.approx(1.0)

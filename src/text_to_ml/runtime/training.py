@@ -299,10 +299,13 @@ def run_training(
         state = torch.load(t.resume, map_location="cpu", weights_only=True) if t.resume else None
         if state is not None:
             watch.load_state_dict(state["callbacks"][watch.state_key])
-        if not watch.ended:
+        if watch.ended:
+            if t.keep:
+                torch.save(state, t.keep)
+        else:
             trainer.fit(lesson, batches, checks, ckpt_path=t.resume, weights_only=True)
-        if t.keep and not watch.ended.startswith("the loss"):
-            trainer.save_checkpoint(t.keep)
+            if t.keep and not watch.ended.startswith("the loss"):
+                trainer.save_checkpoint(t.keep)
     if watch.best is None:
         raise DivergedError(f"training diverged: the loss is not a number at learning_rate={t.learning_rate:g}")
     return Done(watch.best, watch, epochs, time.monotonic() - started, str(device()), str(precision))

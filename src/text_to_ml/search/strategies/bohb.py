@@ -1,15 +1,20 @@
 """BOHB (Falkner et al. 2018): Hyperband's brackets, whose new configurations come from densities of good and bad trials.
 
-Two forms of the model. "flat", the paper's: one density over all hyperparameters of the space, those of other candidates filled in
-at random; it needs d + 1 good and d + 1 bad trials on one budget. "group", the default: one density over the choice of candidates,
-and one for each candidate over its own hyperparameters; so each starts as soon as its few dimensions allow, and candidates may
-leave or join. Where a candidate has too few trials, its values are drawn around the writer's defaults as often as uniformly.
+Two forms. "flat", the paper's: one density over all hyperparameters of the space, those of other candidates filled in at random; it
+needs d + 1 good and d + 1 bad trials on one budget. "group", the default: one density over the choice of candidates, and one for each
+candidate over its own hyperparameters; so each starts as soon as its few dimensions allow, and candidates may leave or join. Where a
+candidate has too few trials, its values are drawn around the writer's defaults as often as uniformly.
+
+Three more differences of "group", each measured (`make bench-search`): it learns from all budgets at once (`joined`), for few trials
+reach the largest one, and those are the better ones, which say little of what is bad; categories are counted (`Density`); and there are no
+brackets that train every configuration in full.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -50,6 +55,7 @@ class BOHB(Hyperband):
     name = "bohb"
 
     def __init__(self, settings: Settings, density: str = "group") -> None:
+        self.hedged = density == "flat"
         super().__init__(settings)
         self.density = density
         self.name = "bohb" if density == "group" else "bohb-flat"
@@ -83,6 +89,26 @@ def by_budget(seen: Sequence[Observation]) -> list[list[Observation]]:
     """The trials of each budget, the largest budget first."""
     budgets = sorted({o.budget for o in seen}, reverse=True)
     return [[o for o in seen if o.budget == b] for b in budgets]
+
+
+def joined(seen: Sequence[Observation]) -> list[Observation]:
+    """One trial for each configuration, at its largest budget. Losses at a smaller budget are moved by what the next one adds: the
+    median over the configurations that have both."""
+    by_key: dict[str, dict[float, Observation]] = {}
+    for o in seen:
+        by_key.setdefault(o.configuration.key, {})[o.budget] = o
+    budgets = sorted({o.budget for o in seen}, reverse=True)
+    moves = dict.fromkeys(budgets, 0.0)
+    for above, below in pairwise(budgets):
+        pairs = [(trials[above], trials[below]) for trials in by_key.values() if above in trials and below in trials]
+        added = [
+            a.loss - b.loss
+            for a, b in pairs
+            if a.loss is not None and b.loss is not None and not (a.failed or b.failed)
+        ]
+        moves[below] = moves[above] + (float(np.median(added)) if added else 0.0)
+    largest = [trials[max(trials)] for trials in by_key.values()]
+    return [replace(o, loss=None if o.loss is None else o.loss + moves[o.budget], budget=1.0) for o in largest]
 
 
 def kind_of(parameter: Hyperparameter) -> int:
@@ -227,22 +253,20 @@ class GroupModel:
 
     @classmethod
     def fit(cls, space: SearchSpace, seen: Sequence[Observation], random: np.random.Generator) -> GroupModel | None:
-        """Each density from the largest budget that has enough trials for it; None without one over candidates."""
-        trials = usable(space, seen)
-        names = [[c.name for c in searched(space, stage)] for stage in STAGES]
+        """From the trials of all budgets; None where there are too few for a density over candidates."""
+        trials = joined(usable(space, seen))
+        names = [[c.name for c in searched(space, s)] for s in STAGES]
         kinds = [len(n) for n in names]
         least = sum(k > 1 for k in kinds) + 1
-
-        def codes(o: Observation) -> list[int]:
-            return [n.index(o.configuration.choices[s].candidate) for s, n in zip(STAGES, names, strict=True)]
-
-        for group in by_budget(trials):
-            split = halves(np.array([o.loss for o in group]), least, TOP_PERCENT)
-            if split is not None:
-                table = np.array([codes(o) for o in group], dtype=float)
-                values = {(s, c.name): values_of(s, c, trials) for s in STAGES for c in searched(space, s)}
-                return cls(space, Density(table[split[0]], kinds), Density(table[split[1]], kinds), values)
-        return None
+        split = halves(np.array([o.loss for o in trials]), least, TOP_PERCENT)
+        if split is None:
+            return None
+        codes = [
+            [n.index(o.configuration.choices[s].candidate) for s, n in zip(STAGES, names, strict=True)] for o in trials
+        ]
+        table = np.array(codes, dtype=float)
+        good, bad = (Density(table[part], kinds, counted=True) for part in split)
+        return cls(space, good, bad, {(s, c.name): values_of(s, c, trials) for s in STAGES for c in searched(space, s)})
 
     def draw(self, random: np.random.Generator) -> Drawn:
         """Candidates near those of a good trial, and values for them."""
@@ -259,10 +283,13 @@ class GroupModel:
         """log l(x) - log g(x), summed over the choice and the values of its candidates."""
         table = np.array([codes for codes, _ in points])
         total = self.good.log(table) - self.bad.log(table)
-        for i, (codes, drawn) in enumerate(points):
-            for values, point in zip(self._of(codes), drawn, strict=True):
+        for i in range(len(STAGES)):
+            for code in np.unique(table[:, i]):
+                mine = np.flatnonzero(table[:, i] == code)
+                values = self._of(table[mine[0]])[i]
                 if values.good is not None and values.bad is not None:
-                    total[i] += float(values.good.log(point[None])[0] - values.bad.log(point[None])[0])
+                    drawn = np.array([points[place][1][i] for place in mine])
+                    total[mine] += values.good.log(drawn) - values.bad.log(drawn)
         return total
 
     def configuration(self, point: Drawn) -> Configuration:
@@ -275,15 +302,14 @@ class GroupModel:
         return Configuration(choices)
 
 
-def values_of(stage: Stage, candidate: Candidate, seen: Sequence[Observation]) -> _Values:
-    """The densities of a candidate's hyperparameters, from the largest budget with more than d good and d bad trials of it."""
+def values_of(stage: Stage, candidate: Candidate, trials: Sequence[Observation]) -> _Values:
+    """The densities of a candidate's hyperparameters; none without more than d good and d bad trials of it."""
     parameters = candidate.hyperparameters
-    mine = [o for o in seen if o.configuration.choices[stage].candidate == candidate.name]
-    for trials in by_budget(mine) if parameters else ():
-        split = halves(np.array([o.loss for o in trials]), len(parameters) + 1, TOP_PERCENT)
-        if split is not None:
-            chosen = [o.configuration.choices[stage].values for o in trials]
-            table = np.array([[encoded(h, v.get(h.name, h.default)) for h in parameters] for v in chosen])
-            kinds = [kind_of(h) for h in parameters]
-            return _Values(candidate, Density(table[split[0]], kinds), Density(table[split[1]], kinds))
-    return _Values(candidate)
+    mine = [o for o in trials if o.configuration.choices[stage].candidate == candidate.name]
+    split = halves(np.array([o.loss for o in mine]), len(parameters) + 1, TOP_PERCENT) if parameters else None
+    if split is None:
+        return _Values(candidate)
+    chosen = [o.configuration.choices[stage].values for o in mine]
+    table = np.array([[encoded(h, v.get(h.name, h.default)) for h in parameters] for v in chosen])
+    kinds = [kind_of(h) for h in parameters]
+    return _Values(candidate, *(Density(table[part], kinds, counted=True) for part in split))

@@ -56,15 +56,16 @@ class _Open:
         return self.rung == 0 or self.numbers[self.rung - 1][-1] < number - lag
 
 
-def lay_out(first: int, budgets: Sequence[float], lag: int) -> Iterator[tuple[int, int, int, int]]:
-    """(number, bracket, rung, place) of all slots from trial ``first`` on, without end."""
+def lay_out(first: int, rungs: int, lag: int, turns: int) -> Iterator[tuple[int, int, int, int]]:
+    """(number, bracket, rung, place) of all slots from trial ``first`` on, without end; the first ``turns`` kinds of brackets take
+    turns."""
     waiting: list[_Open] = []
     number, brackets = first, 0
     while True:
         chosen = next((b for b in waiting if b.ready(number, lag)), None)
         if chosen is None:
-            rungs = sizes(brackets, len(budgets))
-            chosen = _Open(brackets, rungs, [[] for _ in rungs])
+            counts = sizes(brackets % turns, rungs)
+            chosen = _Open(brackets, counts, [[] for _ in counts])
             waiting.append(chosen)
             brackets += 1
         rung = chosen.rung
@@ -76,14 +77,15 @@ def lay_out(first: int, budgets: Sequence[float], lag: int) -> Iterator[tuple[in
 
 
 class Layout:
-    """The slots by trial number, laid out as far as was asked for."""
+    """The slots by trial number, laid out as far as was asked for. ``hedged``: with the brackets whose only rung is the full budget."""
 
-    def __init__(self, first: int, budgets: Sequence[float], lag: int) -> None:
+    def __init__(self, first: int, budgets: Sequence[float], lag: int, hedged: bool = True) -> None:
         self.first = first
         self.budgets = budgets
+        self.turns = len(budgets) if hedged else max(1, len(budgets) - 1)
         self._places: dict[int, tuple[int, int, int]] = {}
         self._rungs: dict[tuple[int, int], list[int]] = {}
-        self._more = lay_out(first, budgets, lag)
+        self._more = lay_out(first, len(budgets), lag, self.turns)
 
     def slot(self, number: int) -> Slot:
         """The slot of a trial number from ``first`` on."""
@@ -92,20 +94,25 @@ class Layout:
             self._places[at] = (bracket, rung, place)
             self._rungs.setdefault((bracket, rung), []).append(at)
         bracket, rung, place = self._places[number]
-        budgets = self.budgets[bracket % len(self.budgets) :]
+        budgets = self.budgets[bracket % self.turns :]
         sources = tuple(self._rungs[(bracket, rung - 1)]) if rung else ()
         peers = tuple(self._rungs[(bracket, rung)])
         return Slot(bracket, rung, place, budgets[rung], budgets[rung - 1] if rung else 0.0, sources, peers)
 
 
 class Hyperband:
-    """The brackets with configurations drawn at random; members with a model override `propose`."""
+    """The brackets with configurations drawn at random; members with a model override `propose`. ``hedged``: as in `Layout`."""
 
     name = "hyperband"
+    hedged = True
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._layout = Layout(0, settings.budgets, settings.lag)
+        self._layout = self.laid_out(0)
+
+    def laid_out(self, first: int) -> Layout:
+        """The slots from trial ``first`` on."""
+        return Layout(first, self.settings.budgets, self.settings.lag, self.hedged)
 
     def ask(
         self, number: int, space: SearchSpace, history: Sequence[Observation], dropped: Collection[Place] = ()
@@ -116,7 +123,7 @@ class Hyperband:
             return first
         begin = space.offset + len(space.portfolio)
         if self._layout.first != begin:
-            self._layout = Layout(begin, self.settings.budgets, self.settings.lag)
+            self._layout = self.laid_out(begin)
         slot = self._layout.slot(number)
         seen = known(number, history, self.settings)
         if seen is None:

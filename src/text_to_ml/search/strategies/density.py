@@ -17,13 +17,17 @@ TINY = 1e-32
 
 
 class Density:
-    """A density of ``data`` (n, d). ``kinds``: 0 for a number of [0, 1], k for a category 0..k-1."""
+    """A density of ``data`` (n, d). ``kinds``: 0 for a number of [0, 1], k for a category 0..k-1. ``counted``: a category is as likely
+    as if it had been seen once more (Laplace); the reference rule takes the numbers of categories for places on a line, and with many
+    of them gives nearly the uniform density."""
 
-    def __init__(self, data: np.ndarray, kinds: Sequence[int]) -> None:
+    def __init__(self, data: np.ndarray, kinds: Sequence[int], counted: bool = False) -> None:
         self.data = data
         self.kinds = tuple(kinds)
         n, d = data.shape
         widths = 1.06 * data.std(axis=0) * n ** (-1.0 / (4 + d))
+        if counted:
+            widths = np.array([(k - 1) / (n + k) if k else width for k, width in zip(kinds, widths, strict=True)])
         highest = np.array([(k - 1) / k if k > 1 else math.inf for k in self.kinds])
         self.widths = np.clip(widths, MIN_BANDWIDTH, np.maximum(highest, MIN_BANDWIDTH))
 
