@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from text_to_ml.assemble import rename, requirements, separate, split_imports
+from text_to_ml.assemble import requirements, separate
+from text_to_ml.names import rename, split_imports
 from text_to_ml.program import Module, Stage
 
 SOURCE = '''

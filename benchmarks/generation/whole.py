@@ -11,15 +11,8 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from text_to_ml.assemble import (
-    Setting,
-    assemble,
-    imported_names,
-    rename,
-    runtime_sources,
-    split_imports,
-    top_level_names,
-)
+from text_to_ml.assemble import Setting, assemble, runtime_sources
+from text_to_ml.names import imported_names, rename, split_imports, top_level_names
 from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Module, Stage
 
 FUTURE = "from __future__ import annotations\n"

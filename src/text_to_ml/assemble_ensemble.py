@@ -18,11 +18,10 @@ from text_to_ml.assemble import (
     kept_apart,
     module_fields,
     runtime_sources,
-    split_imports,
     task_fields,
-    top_level_names,
     whole_text,
 )
+from text_to_ml.names import split_imports, top_level_names
 from text_to_ml.program import STAGES, Configuration, Module, Stage
 from text_to_ml.syntax import load_key, parse, reached
 

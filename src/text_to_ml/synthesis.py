@@ -51,22 +51,22 @@ def synthesize(
 ) -> Run:
     """Turn a described task into one optimised, executable program; returns the run, with ``run.program``.
 
-    ``task``: a Markdown file, a folder holding task.md, or plain words with ``workspace``. ``model``: "builtin", or "provider:name"
-    of a language model, with ``base_url`` for any OpenAI-compatible server. ``time``: seconds, or "60s", "10m"; where ``evaluations``
-    is not given either, 60 s (built in) or 30 evaluations (language model). ``max_cost``: US dollars, ``price``: dollars per million
-    input and output tokens, ``timeout``: seconds for one reply. ``share``: what a language model sees of the data: names, summary or
-    rows. ``resume``: the folder of an interrupted run; ``lock``: its modules to search around, as "stage/name". Raises
-    `TextToMLError` for what cannot be used. Setting ``stop`` ends the search; the best program so far is handed over. ``rounds``:
-    how often the writer is asked what to try, from the second time on with what was found so far; the budget is shared equally.
-    ``ensemble``: whether several programs may be handed over as one, which is so by default with more than a minute. ``paper``:
-    search as the paper does, and nothing beyond it. ``began``: the `time.monotonic()` from which the time limit counts (default: now).
+    ``task``: a Markdown file, a folder holding task.md, or plain words with ``workspace``. ``model``: "builtin", or "provider:name" of a
+    language model, with ``base_url`` for any OpenAI-compatible server. ``time``: seconds, or "60s", "10m"; where ``evaluations`` is not
+    given either, 60 s (built in) or 30 evaluations (language model). ``max_cost``: US dollars, ``price``: dollars per million input and
+    output tokens, ``timeout``: seconds for one reply. ``share``: what a language model sees of the data: names, summary or rows.
+    ``resume``: the folder of an interrupted run; ``lock``: its modules to search around, as "stage/name". Raises `TextToMLError` for what
+    cannot be used. Setting ``stop`` ends the search; the best program so far is handed over. ``rounds``: how often the writer is asked what
+    to try, later with what was found; the budget is shared equally. ``ensemble``: whether several programs may become one, by default with
+    more than a minute. ``paper``: search as the paper does, and nothing beyond it. ``began``: the `time.monotonic()` from which the time
+    limit counts (default: now).
     """
     began = clock.monotonic() if began is None else began
     given = {
-        "model": model, "base_url": base_url, "time": time, "evaluations": evaluations, "max_cost": max_cost,
-        "max_tokens": max_tokens, "price": price, "timeout": timeout, "candidates": candidates, "attempts": attempts, "share": share,
-        "prompts": None if prompts is None else str(prompts), "record": None if record is None else str(record),
-        "strategy": strategy, "workers": workers, "seed": seed, "sandbox": sandbox, "ensemble": ensemble, "rounds": rounds, "paper": paper,
+        "model": model, "base_url": base_url, "time": time, "evaluations": evaluations, "max_cost": max_cost, "max_tokens": max_tokens,
+        "price": price, "timeout": timeout, "candidates": candidates, "attempts": attempts, "share": share, "strategy": strategy,
+        "prompts": None if prompts is None else str(prompts), "record": None if record is None else str(record), "workers": workers,
+        "seed": seed, "sandbox": sandbox, "ensemble": ensemble, "rounds": rounds, "paper": paper,
     }  # fmt: skip
     understood, store, options, unknown_metric = open_run(given, task, workspace, out, resume, lock)
     with closing(store):

@@ -22,9 +22,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from text_to_ml.assemble import top_level_names
 from text_to_ml.domains.base import NETWORK, DomainFamily
 from text_to_ml.formatting import formatted
+from text_to_ml.names import top_level_names
 from text_to_ml.plan import Plan
 from text_to_ml.program import STAGES, Candidate, Stage
 from text_to_ml.runtime.rules import Rule

@@ -19,9 +19,10 @@ pytest.importorskip("lightning")
 from tests.conftest import KIND, command, sandbox_flag
 from tests.deep.models import write_choices, write_images, write_pairs, write_texts
 from text_to_ml import pretrained
-from text_to_ml.assemble import Setting, assemble, header, runtime_sources, top_level_names
+from text_to_ml.assemble import Setting, assemble, header, runtime_sources
 from text_to_ml.domains.base import get_domain
 from text_to_ml.formatting import formatted
+from text_to_ml.names import top_level_names
 from text_to_ml.program import Choice, Configuration, Module, SearchSpace, Stage
 from text_to_ml.run import Run
 from text_to_ml.sandbox import open_sandbox
