@@ -58,8 +58,7 @@ def synthesize(
     ``resume``: the folder of an interrupted run; ``lock``: its modules to search around, as "stage/name". Raises `TextToMLError` for what
     cannot be used. Setting ``stop`` ends the search; the best program so far is handed over. ``rounds``: how often the writer is asked what
     to try, later with what was found; the budget is shared equally. ``ensemble``: whether several programs may become one, by default with
-    more than a minute. ``paper``: search as the paper does, and nothing beyond it. ``began``: the `time.monotonic()` from which the time
-    limit counts (default: now).
+    more than a minute. ``paper``: search as the paper does, and nothing beyond it. ``began``: the start on `time.monotonic()`.
     """
     began = clock.monotonic() if began is None else began
     given = {
