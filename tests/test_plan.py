@@ -96,7 +96,7 @@ def test_faults_are_named(fault: str, workspaces: dict[str, Path]) -> None:
 def test_the_contract_names_what_it_asks_for(workspaces: dict[str, Path]) -> None:
     task = check(workspaces["multiclass"])
     text = DOMAIN.describe_plan(task)
-    assert f"a bound of {DOMAIN.default_plan(task).tensor('features').dimensions[1].high} features" in text
+    assert f"high is {DOMAIN.default_plan(task).tensor('features').dimensions[1].high}." in text
     for word in ("features", "targets", "outputs", "predictions", "isomorphic", "columns", "ignore", "places"):
         assert word in text
     assert json.loads(text.split("```json")[1].split("```")[0])["columns"]["record_id"] == "ignore"
