@@ -133,6 +133,11 @@ BROKEN_PREPARATION = {
         "fit_is_deterministic_and_needs_no_load_before_it",
     ),
     "no fit": ("def fit(", "def learn(", "transform_gives_finite_float_columns"),
+    "keeps a lambda": (
+        "self.means = self",
+        "self.link = lambda v: v\n        self.means = self",
+        "fitted_preparation_can_be_saved",
+    ),
     "random": (
         "* self.scale",
         "* self.scale + np.random.default_rng().normal()",
@@ -211,6 +216,7 @@ BROKEN_MODEL = {
     "never ends": ("self.inner.fit(X, y)", "while True: pass", "tests_run_to_their_end"),
     "leaves the process": ("self.inner.fit(X, y)", "import sys; sys.exit(0)", "model_fits_and_predicts"),
     "kills the process": ("self.inner.fit(X, y)", "import os; os._exit(0)", "tests_run_to_their_end"),
+    "keeps a lambda": ("self.inner.fit(X, y)", "self.inner.fit(X, y)\n        self.link = lambda p: p", "fitted_model_can_be_saved"),
 }  # fmt: skip
 
 
@@ -245,6 +251,7 @@ BROKEN_POST = {
     "rows shuffled": ("axis=1)]", "axis=1)][::-1]", "confident_outputs_are_followed"),
     "ranks of the rows at hand": ("np.argmax(outputs, axis=1)", "np.argmax(outputs - outputs.mean(axis=0), axis=1)", "prediction_of_a_row_does_not_depend_on_its_neighbours"),
     "outputs changed": ("return self", "outputs[:] = outputs * 0.5\n        return self", "post_processing_leaves_its_input_alone"),
+    "keeps a lambda": ("dtype=object)", "dtype=object)\n        self.link = lambda p: p", "fitted_post_processing_can_be_saved"),
 }  # fmt: skip
 
 

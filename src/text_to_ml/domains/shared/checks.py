@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+import sys
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,22 @@ def as_text(value: Any) -> str:
         return repr(float(value))
     except (TypeError, ValueError):
         return str(value).strip()
+
+
+def saved(thing: Any, module: ModuleType, what: str) -> Any:
+    """What comes back of an object of a module that was saved by pickle; AssertionError where it cannot be saved."""
+    sys.modules[module.__name__] = module  # where pickle looks its classes up
+    try:
+        return pickle.loads(pickle.dumps(thing))
+    except Exception as error:
+        raise AssertionError(f"{what} cannot be saved by pickle: {type(error).__name__}: {error}") from error
+
+
+def alike(first: np.ndarray, second: np.ndarray) -> bool:
+    """True for the same labels or texts, and for numbers that differ in the last digits at most."""
+    if first.dtype.kind not in "iufb" or second.dtype.kind not in "iufb":
+        return np.array_equal(first, second)
+    return first.shape == second.shape and np.allclose(first, second, rtol=1e-6, atol=1e-8)
 
 
 def is_numeric(column: pd.Series[Any]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from text_to_ml.domains.shared.cases import ModelingCase
-from text_to_ml.domains.shared.checks import check_outputs, correlations
+from text_to_ml.domains.shared.checks import alike, check_outputs, correlations, saved
 from text_to_ml.domains.shared.runtime import size_of
 from text_to_ml.domains.shared.synthetic import rows_at, same
 from text_to_ml.runtime.rules import Rule, rule, state_of
@@ -98,6 +98,16 @@ def model_is_deterministic(c: ModelingCase) -> None:
     )
     changed = [k for k, v in c.state.items() if state_of(c.module).get(k) != v]
     assert not changed, f"fit changed the global {', '.join(changed)}; keep what is learnt in the estimator"
+
+
+@rule(MODELING, RULES, synthetic=True)
+def fitted_model_can_be_saved(c: ModelingCase) -> None:
+    """A fitted estimator can be saved and loaded by pickle, and then predicts the same: it keeps no lambda, and no function or class
+    that is defined inside another one."""
+    model = c.fit(c.X, c.y)
+    before = np.asarray(c.outputs(model, c.X_new))
+    after = np.asarray(c.outputs(saved(model, c.module, "the fitted estimator"), c.X_new))
+    assert alike(before, after), "after it was saved and loaded the estimator gives other predictions"
 
 
 @rule(MODELING, RULES)

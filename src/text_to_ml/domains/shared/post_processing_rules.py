@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from text_to_ml.domains.shared.cases import PostProcessingCase
-from text_to_ml.domains.shared.checks import check_predictions, correlations, plain, said_codes
+from text_to_ml.domains.shared.checks import alike, check_predictions, correlations, plain, said_codes, saved
 from text_to_ml.runtime.rules import Rule, rule, state_of
 
 RULES: list[Rule] = []
@@ -118,3 +118,13 @@ def post_processing_is_deterministic(c: PostProcessingCase) -> None:
         assert np.array_equal(first, second), f"two fits on the same outputs give other predictions for {what}"
     changed = [k for k, v in c.state.items() if state_of(c.module).get(k) != v]
     assert not changed, f"the global {', '.join(changed)} was changed; keep what is learnt in the object"
+
+
+@rule(POST_PROCESSING, RULES, synthetic=True)
+def fitted_post_processing_can_be_saved(c: PostProcessingCase) -> None:
+    """Fitted post-processing can be saved and loaded by pickle, and then transforms the same: it keeps no lambda, and no function or
+    class that is defined inside another one."""
+    before, again = c.fitted.transform(c.outputs.copy()), saved(c.fitted, c.module, "the fitted post-processing")
+    assert alike(np.asarray(before), np.asarray(again.transform(c.outputs.copy()))), (
+        "after it was saved and loaded post-processing gives other predictions"
+    )

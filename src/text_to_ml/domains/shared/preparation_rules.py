@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from text_to_ml.domains.shared.checks import as_text, check_equal_cells, check_order
+from text_to_ml.domains.shared.checks import as_text, check_equal_cells, check_order, saved
 from text_to_ml.domains.shared.preparation_case import PreparationCase
 from text_to_ml.runtime.rules import Rule, rule, state_of
 
@@ -85,6 +85,14 @@ def preparation_leaves_its_input_alone(c: PreparationCase) -> None:
 
 
 @rule(PREPARATION, RULES)
+def fitted_preparation_can_be_saved(c: PreparationCase) -> None:
+    """Fitted data preparation can be saved and loaded by pickle, and then transforms the same: it keeps no lambda, and no function or
+    class that is defined inside another one."""
+    again = saved(c.fitted, c.module, "the fitted data preparation")
+    c.check_same(again.transform(c.other), c.prepared_other, "after it was saved and loaded")
+
+
+@rule(PREPARATION, RULES)
 def transform_has_the_same_columns_for_any_rows(c: PreparationCase) -> None:
     """`transform` gives the same columns in the same order whatever the rows are: the training rows, new rows, one
     row."""
@@ -154,6 +162,7 @@ def ignored_columns_do_not_matter(c: PreparationCase) -> None:
 LOADING = [load_keeps_samples_and_targets_apart, load_keeps_every_entity_in_order, load_works_without_targets]
 ROWS_ALONE = [
     fit_is_deterministic_and_needs_no_load_before_it,
+    fitted_preparation_can_be_saved,
     transform_has_the_same_columns_for_any_rows,
     transform_of_a_row_does_not_depend_on_its_neighbours,
     transform_does_not_know_training_rows_by_name,

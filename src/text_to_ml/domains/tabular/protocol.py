@@ -27,6 +27,7 @@ RULES += [
     models.model_is_not_worse_than_chance_on_an_easy_problem,
     models.model_predicts_each_row_by_itself,
     models.model_is_deterministic,
+    models.fitted_model_can_be_saved,
 ]
 
 

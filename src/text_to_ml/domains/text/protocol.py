@@ -52,6 +52,7 @@ RULES += [
     numeric(models.model_is_not_worse_than_chance_on_an_easy_problem),
     numeric(models.model_predicts_each_row_by_itself),
     numeric(models.model_is_deterministic),
+    models.fitted_model_can_be_saved,
 ]
 
 
