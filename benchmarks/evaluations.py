@@ -19,18 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import text_to_ml
-from text_to_ml.assemble import Setting, assemble
-from text_to_ml.domains.base import get_domain
+from text_to_ml.assemble import assemble
 from text_to_ml.program import Configuration, Stage, module_from_json
 from text_to_ml.run import TRIALS, Run, trials_of
-from text_to_ml.start import metric_of, split_of
+from text_to_ml.start import setting_of
 from text_to_ml.values import Task
 
 
 def programs(run: Run, task: Task) -> list[tuple[str, float]]:
     """Each finished full trial of a run: its program and the seconds that it took."""
-    domain = get_domain(task.domain)
-    setting = Setting(task, domain, metric_of(task), split_of(task, 0), domain.kind(task), 0)
+    setting = setting_of(task)
     modules = {
         (Stage(e.payload["candidate"]["stage"]), str(e.payload["candidate"]["name"])): module_from_json(
             e.payload["module"]

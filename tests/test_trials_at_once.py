@@ -14,7 +14,7 @@ def test_the_default_follows_the_scarcer_one(
     monkeypatch: pytest.MonkeyPatch, cores: int, gigabytes: float, expected: int
 ) -> None:
     monkeypatch.setattr(start, "available_cores", lambda: cores)
-    monkeypatch.setattr(start, "memory_gigabytes", lambda: gigabytes)
+    monkeypatch.setattr(start, "memory_gb", lambda: gigabytes)
     assert start.Options.make(time="1m").workers == expected
     assert start.Options.make(time="1m", workers=3).workers == 3, "what the user says holds"
     assert expected * start.trial_memory(expected) <= 1024 * gigabytes

@@ -15,7 +15,7 @@ from text_to_ml.assemble import Setting
 from text_to_ml.domains.base import get_domain
 from text_to_ml.program import SearchSpace, Stage
 from text_to_ml.sandbox import open_sandbox
-from text_to_ml.start import metric_of, split_of
+from text_to_ml.start import setting_of
 from text_to_ml.verify import Failure, TestReport, Verifier
 from text_to_ml.writers.catalogue import BASELINES, CatalogueWriter
 
@@ -62,7 +62,7 @@ def opened(folder: Path, base: Path, most: int | None = None, memory: Path | Non
     held = hold_out(folder, base / "held", most)
     task = held.task
     domain = get_domain(task.domain)
-    setting = Setting(task, domain, metric_of(task), split_of(task, 0), domain.kind(task), 0)
+    setting = setting_of(task)
     known = Memory(memory)
     box = open_sandbox("auto", preload=domain.preload(), writable=[base])
     try:

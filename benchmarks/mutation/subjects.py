@@ -16,10 +16,10 @@ from benchmarks.mutation import oracle
 
 from text_to_ml.assemble import Setting, assemble
 from text_to_ml.domains.base import get_domain
-from text_to_ml.domains.shared.miniature import kind, write_table
+from text_to_ml.domains.shared.miniature import write_table
 from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Module, Stage
 from text_to_ml.sandbox.base import Job, Limits, Sandbox
-from text_to_ml.start import metric_of, split_of
+from text_to_ml.start import setting_of
 from text_to_ml.task import check
 from text_to_ml.task.reading import read_table
 from text_to_ml.values import Task
@@ -60,7 +60,7 @@ class Subject:
         shutil.rmtree(folder, ignore_errors=True)
         task = check(reduced(workspace, folder / "workspace"))
         domain = get_domain("tabular")
-        setting = Setting(task, domain, metric_of(task), split_of(task, 0), kind(task), 0)
+        setting = setting_of(task)
         verifier = Verifier(domain, domain.facts(task, folder / "miniature"), sandbox, folder / "tests")
         verifier.limits = replace(verifier.limits, wall_seconds=30.0)
         permute(task, folder / "permuted")

@@ -15,15 +15,13 @@ from typing import Any
 import numpy as np
 from benchmarks.strategies.sets import DataSet
 
-from text_to_ml.assemble import Setting, assemble
-from text_to_ml.domains.base import get_domain
-from text_to_ml.domains.shared.miniature import kind
+from text_to_ml.assemble import assemble
 from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Module, SearchSpace, Stage
 from text_to_ml.runtime import workflow as flow
 from text_to_ml.runtime.job import execute
 from text_to_ml.runtime.split import Split
 from text_to_ml.search.space import sample, sample_candidate
-from text_to_ml.start import metric_of, split_of
+from text_to_ml.start import setting_of
 from text_to_ml.task import check
 from text_to_ml.writers.catalogue import CatalogueWriter
 
@@ -43,9 +41,8 @@ class Bench:
         self.writer = CatalogueWriter()
         self.space = self.searched(self.writer.space(self.task))
         self.plan = self.writer.plan(self.task)
-        domain = get_domain(self.task.domain)
-        split = self.split(split_of(self.task, 0))
-        self.setting = Setting(self.task, domain, metric_of(self.task), split, kind(self.task))
+        setting = setting_of(self.task)
+        self.setting = replace(setting, split=self.split(setting.split))
         self._parts: dict[tuple[Stage, str], Any] = {}
         self._program: Any = None
         self._data: Any = None

@@ -10,6 +10,8 @@ import sys
 import textwrap
 from collections.abc import Iterator
 
+from text_to_ml.machine import memory_gb
+
 PACKAGES = (
     ("numpy", "tables"),
     ("pandas", "tables"),
@@ -80,13 +82,6 @@ def weights() -> list[str]:
         said = f"{m.name}: cannot be used, {m.fault}" if m.fault else f"{m.name} ({kinds}, {m.type})"
         lines += textwrap.wrap(said, 78, initial_indent="weights    ", subsequent_indent=" " * 13)
     return lines
-
-
-def memory_gb() -> float:
-    """Memory of this machine."""
-    import psutil
-
-    return float(psutil.virtual_memory().total) / 2**30
 
 
 def device() -> str:

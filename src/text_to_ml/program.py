@@ -161,10 +161,14 @@ class SearchSpace:
     portfolio: tuple[Configuration, ...] = ()
     offset: int = 0
 
+    def is_baseline(self, configuration: Configuration) -> bool:
+        """True where its model is one in reserve."""
+        model = configuration.choices[Stage.MODELING].candidate
+        return any(c.reserve and c.name == model for c in self.stage(Stage.MODELING))
+
     def first_choice(self) -> SearchSpace:
         """With the writer's first choice alone to try first, or the first of all where it has none."""
-        reserve = {c.name for c in self.stage(Stage.MODELING) if c.reserve}
-        own = [p for p in self.portfolio if p.choices[Stage.MODELING].candidate not in reserve]
+        own = [p for p in self.portfolio if not self.is_baseline(p)]
         return replace(self, portfolio=tuple(own or self.portfolio)[:1])
 
     def grown(self, more: SearchSpace, offset: int) -> SearchSpace:

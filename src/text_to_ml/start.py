@@ -6,7 +6,6 @@ Covers: checking the options, naming the run folder, taking up an interrupted ru
 from __future__ import annotations
 
 import math
-import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -14,8 +13,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from text_to_ml.assemble import Setting
+from text_to_ml.domains.base import get_domain
 from text_to_ml.errors import OptionError, StoreError, UnknownMetricError, did_you_mean
 from text_to_ml.llm import LLMOptions, check_options
+from text_to_ml.machine import available_cores, memory_gb
 from text_to_ml.metrics import get_metric
 from text_to_ml.metrics.base import Metric
 from text_to_ml.prompts import Prompts
@@ -156,26 +158,12 @@ def parse_time(value: float | str) -> float:
 
 def trials_at_once() -> int:
     """As many as there are cores, and memory of `TRIAL_GIGABYTES` for each."""
-    return max(1, min(available_cores(), int(memory_gigabytes() / TRIAL_GIGABYTES)))
-
-
-def memory_gigabytes() -> float:
-    """Memory of this machine."""
-    import psutil
-
-    return float(psutil.virtual_memory().total) / 2**30
+    return max(1, min(available_cores(), int(memory_gb() / TRIAL_GIGABYTES)))
 
 
 def trial_memory(workers: int) -> int:
     """MB that one job of a trial may use: its share of nine tenths of the memory."""
-    return int(0.9 * 1024 * memory_gigabytes() / workers)
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return int(0.9 * 1024 * memory_gb() / workers)
 
 
 def begin(
@@ -286,6 +274,12 @@ def split_of(task: Task, seed: int) -> Split:
         group=task.group,
         time=task.time,
     )
+
+
+def setting_of(task: Task, seed: int = 0) -> Setting:
+    """What every program of a run shares."""
+    domain = get_domain(task.domain)
+    return Setting(task, domain, metric_of(task), split_of(task, seed), domain.kind(task), seed)
 
 
 def open_run(

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from text_to_ml import deep, pretrained
-from text_to_ml.assemble import Setting
 from text_to_ml.domains.base import get_domain
 from text_to_ml.domains.shared.miniature import weights_kind
 from text_to_ml.errors import LLMError, LLMRejected, LLMUnreachable, ReplayMiss
@@ -41,7 +40,7 @@ from text_to_ml.search.screening import Screening
 from text_to_ml.search.strategies import LAG, Settings, get_strategy
 from text_to_ml.search.study import Study
 from text_to_ml.search.trial import Budget, Trial, Watch
-from text_to_ml.start import BUILTIN, Options, metric_of, split_of, trial_memory
+from text_to_ml.start import BUILTIN, Options, setting_of, trial_memory
 from text_to_ml.store import RunFolder
 from text_to_ml.task.understand import understand
 from text_to_ml.tryout import Tryout
@@ -86,12 +85,11 @@ class Workshop:
             self.llm = None if options.model == BUILTIN else self._open_llm()
             if self.llm is not None:
                 opened.callback(self.llm.close)
-            metric = metric_of(task)
+            self.setting = setting_of(task, options.seed)
             if Path(task.metric).name == GENERATED:
-                metric = replace(metric, function=SandboxedScore(metric.code, self.box, self.work / "scores"))
-            self.setting = Setting(
-                task, self.domain, metric, split_of(task, options.seed), self.domain.kind(task), options.seed
-            )
+                metric = self.setting.metric
+                scored = replace(metric, function=SandboxedScore(metric.code, self.box, self.work / "scores"))
+                self.setting = replace(self.setting, metric=scored)
             data = DataStore(self.setting, self.box, self.work / "data", self.limits)
             self.evaluator = Evaluator(self.setting, self.box, data, self.work, self.limits, options.seconds)
             self.writer: Writer = self.builtin if self.llm is None else self._language_model_writer()

@@ -19,7 +19,7 @@ pytest.importorskip("lightning")
 from tests.conftest import KIND, command, sandbox_flag
 from tests.deep.models import write_choices, write_images, write_pairs, write_texts
 from text_to_ml import pretrained
-from text_to_ml.assemble import Setting, assemble, header, runtime_sources
+from text_to_ml.assemble import assemble, header, runtime_sources
 from text_to_ml.domains.base import get_domain
 from text_to_ml.formatting import formatted
 from text_to_ml.names import top_level_names
@@ -30,7 +30,7 @@ from text_to_ml.sandbox.base import Limits, Sandbox
 from text_to_ml.search.data import DataStore
 from text_to_ml.search.evaluation import Evaluator
 from text_to_ml.search.fidelity import Part
-from text_to_ml.start import metric_of, split_of
+from text_to_ml.start import setting_of
 from text_to_ml.task.describe import describe
 from text_to_ml.task.understand import understand
 from text_to_ml.verify import Verifier
@@ -57,10 +57,7 @@ class Made:
         description, place = describe(self.folder, None)
         self.task = understand(description, place)
         domain = str(self.task.domain)
-        family = get_domain(domain)
-        self.setting = Setting(
-            self.task, family, metric_of(self.task), split_of(self.task, 0), family.kind(self.task), seed=0
-        )
+        self.setting = setting_of(self.task)
         writer = CatalogueWriter()
         self.space: SearchSpace = writer.space(self.task)
         names = {Stage.PREPARATION: "plain" if domain == "text" else "augmented", Stage.MODELING: model}

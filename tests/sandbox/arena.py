@@ -65,8 +65,8 @@ class Arena:
         signal.signal(signal.SIGURG, lambda number, _: self.signals.append(number))
         import text_to_ml
 
-        self.library = Path(text_to_ml.__file__)
-        self.library_text = self.library.read_bytes()
+        self.package = Path(text_to_ml.__file__)
+        self.package_text = self.package.read_bytes()
         self.tcp = socket.create_server(("127.0.0.1", 0))
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.bind(("127.0.0.1", 0))
@@ -84,7 +84,7 @@ class Arena:
         known: dict[str, Any] = dict(zip(names, map(str, self.files), strict=True))
         known |= {"tcp": self.tcp.getsockname()[1], "udp": self.udp.getsockname()[1], "unix": str(self.folder / "unix")}
         known |= {"abstract": self.token, "token": self.token, "pid": os.getpid(), "uid": os.getuid(), "sleep": SLEEP}
-        known |= {"outside": str(self.folder / "outside"), "scratch": str(scratch), "library": str(self.library)}
+        known |= {"outside": str(self.folder / "outside"), "scratch": str(scratch), "library": str(self.package)}
         return known | {"project": str(Path(__file__).resolve().parents[2] / "pyproject.toml")}
 
     def state(self) -> list[tuple[str, int, float, int, str]]:
@@ -102,7 +102,7 @@ class Arena:
             return f"files changed: {set(self.state()) ^ set(self.before)}"
         if self.signals:
             return "a signal arrived"
-        if self.library.read_bytes() != self.library_text or list(self.library.parent.parent.glob("evil.pth")):
+        if self.package.read_bytes() != self.package_text or list(self.package.parent.parent.glob("evil.pth")):
             return "the library changed"
         for name in ("/tmp/", "/dev/shm/"):
             if Path(name + self.token).exists():

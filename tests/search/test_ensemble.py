@@ -14,8 +14,6 @@ import pytest
 
 from text_to_ml.assemble import Setting
 from text_to_ml.assemble_ensemble import Member, assemble_ensemble, shared_loads, without_load
-from text_to_ml.domains.base import get_domain
-from text_to_ml.domains.shared.miniature import kind
 from text_to_ml.handover import Desk, HandedOver, choose
 from text_to_ml.program import Choice, Configuration, Module, Stage
 from text_to_ml.run import Run
@@ -25,7 +23,7 @@ from text_to_ml.runtime.job import execute
 from text_to_ml.search.ensemble import EnsembleSearch, blend_of, greedy
 from text_to_ml.search.finalists import rescored
 from text_to_ml.search.trial import Budget, Trial
-from text_to_ml.start import Options, begin, metric_of, record_start, split_of
+from text_to_ml.start import Options, begin, record_start, setting_of
 from text_to_ml.task import check
 from text_to_ml.values import Form
 from text_to_ml.workshop import Workshop
@@ -78,7 +76,7 @@ def members_of(folder: Path, models: list[tuple[str, str]]) -> tuple[Setting, li
     task = check(folder)
     writer = CatalogueWriter()
     space = writer.space(task)
-    setting = Setting(task, get_domain(task.domain), metric_of(task), split_of(task, 0), kind(task))
+    setting = setting_of(task)
     post = space.stage(Stage.POST_PROCESSING)[-1 if task.name == "multilabel" else 0]
     members = []
     for model, preparation in models:

@@ -101,7 +101,7 @@ class EnsembleSearch:
         """What was kept of a trial that can be averaged, by fold."""
         return self.evaluator.kept(f"{name}-predictions" if self.blend == "predictions" else name)
 
-    def library(self) -> dict[int, tuple[np.ndarray, ...]]:
+    def entries(self) -> dict[int, tuple[np.ndarray, ...]]:
         """The best trials, and the best one of each model; those of an earlier session are run again where there is no time limit."""
         ranked = self.study.ranked()
         firsts: dict[str, Trial] = {}
@@ -137,7 +137,7 @@ class EnsembleSearch:
         """The ensemble of the greedy selection; None where a single program is as good on the folds, or nothing can be averaged."""
         if not self.blend or len(self.study.ranked()) < 2:
             return None
-        library = self.library()
+        library = self.entries()
         if len(library) < 2:
             return None
         codes = self.evaluator.codes()

@@ -136,9 +136,8 @@ class Study:
     def _fetch(self) -> None:
         """Want the modules of the baselines first, which are there at once, then those of every model."""
         space = self.left()
-        reserve = {c.name for c in space.stage(Stage.MODELING) if c.reserve}
         for configuration in space.portfolio:
-            if configuration.choices[Stage.MODELING].candidate in reserve:
+            if space.is_baseline(configuration):
                 for stage, choice in configuration.choices.items():
                     self._wanted(stage, choice.candidate)
         for candidate in searched(space, Stage.MODELING):

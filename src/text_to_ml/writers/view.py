@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from text_to_ml.machine import memory_gb
 from text_to_ml.metrics import get_metric
 from text_to_ml.task.reading import before_text, read_table
 from text_to_ml.values import Column, Domain, Table, Task
@@ -178,8 +179,6 @@ def form_of(column: Column) -> str:
 
 def machine_view(threads: int, networks: bool = False) -> Mapping[str, Any]:
     """Python, packages with their installed versions (those of networks where there may be any), cores, memory, device."""
-    import psutil
-
     packages = []
     for name in (*PACKAGES, *(DEEP_PACKAGES if networks else ())):
         try:
@@ -191,6 +190,6 @@ def machine_view(threads: int, networks: bool = False) -> Mapping[str, Any]:
         "packages": packages,
         "threads": threads,
         "cores": os.cpu_count() or 1,
-        "memory_gb": round(psutil.virtual_memory().total / 2**30),
+        "memory_gb": round(memory_gb()),
         "device": "no GPU",
     }

@@ -32,12 +32,12 @@ def saved(thing: Any, module: ModuleType, what: str) -> Any:
         raise AssertionError(f"{what} cannot be saved by pickle: {type(error).__name__}: {error}") from error
 
 
-def alike(first: np.ndarray, second: np.ndarray) -> bool:
-    """True for the same labels or texts, and for numbers that differ no more than float32 arithmetic does on arrays that lie otherwise
+def alike(first: np.ndarray, second: np.ndarray, rtol: float = 1e-3, atol: float = 1e-4) -> bool:
+    """True where two arrays hold the same; floats may differ, by default as much as float32 arithmetic does on arrays that lie otherwise
     in memory."""
-    if first.dtype.kind not in "iufb" or second.dtype.kind not in "iufb":
+    if first.dtype.kind != "f":
         return np.array_equal(first, second)
-    return first.shape == second.shape and np.allclose(first, second, rtol=1e-3, atol=1e-4)
+    return first.shape == second.shape and np.allclose(first, second, rtol=rtol, atol=atol)
 
 
 def is_numeric(column: pd.Series[Any]) -> bool:

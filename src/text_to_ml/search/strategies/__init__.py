@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from text_to_ml.errors import OptionError, did_you_mean
-from text_to_ml.program import Configuration, SearchSpace, Stage
+from text_to_ml.program import Configuration, SearchSpace
 from text_to_ml.search.space import Place
 
 LAG = 4
@@ -92,9 +92,7 @@ def portfolio(number: int, space: SearchSpace) -> Proposal | None:
     if not 0 <= place < len(space.portfolio):
         return None
     configuration = space.portfolio[place]
-    reserve = {c.name for c in space.stage(Stage.MODELING) if c.reserve}
-    baseline = configuration.choices[Stage.MODELING].candidate in reserve
-    return Proposal(configuration, origin="baseline" if baseline else "portfolio")
+    return Proposal(configuration, origin="baseline" if space.is_baseline(configuration) else "portfolio")
 
 
 NAMES = ("random", "hyperband", "bohb", "bohb-flat", "tpe")
