@@ -64,12 +64,15 @@ def expect(space: SearchSpace, box: Sandbox) -> None:
     if not deep:
         return
     names = list(dict.fromkeys(name for c in deep for name in c.pretrained))
-    types = {m.type.replace("-", "_") for m in pretrained.found() if m.name in names}
     imports = (
         ["text_to_ml.runtime.network", "text_to_ml.search.proxies.job"] if any(c.network for c in deep) else ["torch"]
     )
-    if names:
+    libraries = pretrained.by_library(names)
+    if libraries["timm"]:
+        imports.append("timm")
+    if libraries["transformers"]:
         parts = ("Model", "ModelForSeq2SeqLM", "Tokenizer", "ImageProcessor")
+        types = {m.type.replace("-", "_") for m in pretrained.found() if m.name in libraries["transformers"]}
         imports += [f"transformers:Auto{part}" for part in parts]
         imports += [f"transformers.models.{t}.modeling_{t}" for t in sorted(types)]
     box.expect(imports, pretrained.folders(names))

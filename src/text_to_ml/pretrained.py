@@ -1,7 +1,7 @@
 """Pretrained weights that are at hand: in a folder of the user's, or in the cache of the hub. Reads configurations only.
 
-`TEXT_TO_ML_MODELS` names a folder that holds models in the format of transformers, each in a folder of its own (or is such a
-folder itself). Fetching from the hub is asked for by the run, once, on the host: generated code has no network.
+`TEXT_TO_ML_MODELS` names a folder that holds models in the format of transformers, or image models in that of timm, each in a
+folder of its own (or is such a folder itself). Fetching from the hub is asked for by the run, once, on the host: generated code has no network.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ import importlib.util
 import json
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -70,7 +73,9 @@ VISION_TYPES = frozenset(
         "vit",
     ]
 )
-KINDS = {"text": TEXT_TYPES, "sequence": WRITING_TYPES, "vision": VISION_TYPES}
+TIMM = "timm"
+"""The type of an image model in timm's own format, whose configuration names an architecture instead of a model_type."""
+KINDS = {"text": TEXT_TYPES, "sequence": WRITING_TYPES, "vision": VISION_TYPES | {TIMM}}
 """Types by kind, the first that has a type counts."""
 USUAL = {
     "text": ("sentence-transformers/all-MiniLM-L6-v2", "distilbert/distilbert-base-uncased"),
@@ -107,6 +112,24 @@ def at_hand(kind: str) -> list[str]:
     if any(importlib.util.find_spec(package) is None for package in ("torch", "transformers")):
         return []
     return [m.name for m in found() if (m.writes if kind == "sequence" else m.kind == kind) and not m.fault][:MOST]
+
+
+def by_library(names: Sequence[str]) -> dict[str, list[str]]:
+    """Which of these models timm loads, and which transformers."""
+    types = {m.name: m.type for m in found()}
+    timm = [name for name in names if types.get(name) == TIMM]
+    return {TIMM: timm, "transformers": [name for name in names if name not in timm]}
+
+
+@lru_cache
+def without_timm() -> str:
+    """ "" where timm can be imported, else why not. Asked of a process of its own: timm imports torchvision, which fails where its
+    build is not that of torch."""
+    if importlib.util.find_spec(TIMM) is None:
+        return "timm is not installed: pip install timm"
+    done = subprocess.run([sys.executable, "-c", "import timm"], capture_output=True, text=True, check=False)
+    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    return f"timm cannot be imported ({said[-1] if said else done.returncode})" if done.returncode else ""
 
 
 def folders(names: Sequence[str]) -> list[Path]:
@@ -206,11 +229,13 @@ def _read(name: str, folder: Path) -> Weights:
         config = config if isinstance(config, dict) else {}
     except (OSError, ValueError) as error:
         return Weights(name, "", "", folder, f"config.json cannot be read ({error})")
-    kind_of = str(config.get("model_type", ""))
+    kind_of = str(config.get("model_type") or (TIMM if config.get("architecture") else ""))
     whole = not any("Encoder" in str(made) for made in config.get("architectures") or ())
     writes = kind_of in WRITING_TYPES and whole
     kind = next((k for k, types in KINDS.items() if kind_of in types), "")
     fault = "" if kind else f"model_type {kind_of!r} is neither a text nor an image model that is known"
+    if kind_of == TIMM:
+        fault = without_timm()
     if not any((folder / file).is_file() for file in WEIGHTS):
         fault = f"it holds no weights ({WEIGHTS[0]} or {WEIGHTS[1]})"
     tokenizers = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "spiece.model", "vocab.json")

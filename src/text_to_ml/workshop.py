@@ -130,6 +130,7 @@ class Workshop:
     def _language_model_writer(self) -> LanguageModelWriter:
         assert self.llm is not None
         folder = self.options.prompts
+        weights = pretrained.at_hand(weights_kind(self.task)) if self.domain.networks else []
         return LanguageModelWriter(
             self.llm,
             Prompts(None if folder is None else Path(folder)),
@@ -138,7 +139,7 @@ class Workshop:
             share=self.options.share,
             most=self.options.candidates,
             threads=self.setting.threads,
-            weights=pretrained.at_hand(weights_kind(self.task)) if self.domain.networks else (),
+            weights=pretrained.by_library(weights)["transformers"],
         )
 
     def ask(self, what: str, question: Callable[[], T], instead: Callable[[], T]) -> T:

@@ -107,6 +107,19 @@ def write_model(folder: Path, name: str, width: int = 16) -> Path:
     return folder
 
 
+def write_timm(folder: Path, name: str) -> Path:
+    """A tiny model in timm's own format: resnet, which takes images of any size, or vit, which takes those of 32 pixels only."""
+    import timm
+    import torch
+
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {"depth": 2, "img_size": 32, "patch_size": 8, "embed_dim": 16, "num_heads": 2}
+    made, sizes = ("resnet10t", {}) if name == "resnet" else ("vit_tiny_patch16_224", sizes)
+    model = timm.create_model(made, num_classes=3, **sizes)
+    timm.models.save_for_hf(model, folder, safe_serialization=True, model_args=sizes)
+    return folder
+
+
 def write_texts(folder: Path, rows: int = 120) -> Path:
     """Short reviews, good and bad, with their task.md."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -259,6 +259,19 @@ def test_pretrained_networks_keep_all_rules(
         assert broken(domain, source, kind, settings) == {}
 
 
+@pytest.mark.parametrize("others", [False, True])
+def test_networks_of_timm_keep_all_rules(
+    others: bool, tmp_path: Path, of_timm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXT_TO_ML_MODELS", str(of_timm if others else of_timm / "timm"))
+    candidate, source = {c.name: (c, source) for c, source in catalogue(tmp_path, "vision")}["finetuned_backbone"]
+    wanted = {"timm/resnet", "timm/vit", "resnet"} if others else {"resnet", "vit"}
+    assert set(candidate.pretrained) == wanted
+    assert ("transformers" in source) == ("transformers" in candidate.packages) == others
+    for kind in KINDS:
+        assert broken("vision", source, kind, settings_of(candidate)) == {}
+
+
 CHOICE = {"classes": ["A", "B", "C"], "texts": ["asked", "A", "B", "C"], "options": ["A", "B", "C"]}
 
 

@@ -61,6 +61,32 @@ def test_a_folder_of_models_and_their_faults(empty: Path, monkeypatch: pytest.Mo
     assert "bare: cannot be used" in lines
 
 
+def test_image_models_of_timm_need_timm(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = model(empty / "models" / "timm" / "resnet18.a1_in1k", files=("model.safetensors",))
+    (folder / "config.json").write_text(json.dumps({"architecture": "resnet18", "num_classes": 1000}), encoding="utf-8")
+    model(empty / "models" / "vit", "vit", files=("model.safetensors",))
+    monkeypatch.setenv("TEXT_TO_ML_MODELS", str(empty / "models"))
+    monkeypatch.setattr(pretrained, "without_timm", lambda: "timm is not installed: pip install timm")
+    assert "timm/resnet18.a1_in1k: cannot be used, timm is not installed" in "\n".join(weights())
+    monkeypatch.setattr(pretrained, "without_timm", lambda: "")
+    assert "timm/resnet18.a1_in1k (vision, timm)" in "\n".join(weights())
+    names = [m.name for m in pretrained.found()]
+    assert pretrained.by_library(names) == {"timm": ["timm/resnet18.a1_in1k"], "transformers": ["vit"]}
+
+
+def test_timm_that_cannot_be_imported_is_named_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "timm.py").write_text(
+        "raise RuntimeError('operator torchvision::nms does not exist')", encoding="utf-8"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    pretrained.without_timm.cache_clear()
+    try:
+        assert "RuntimeError: operator torchvision::nms does not exist" in pretrained.without_timm()
+    finally:
+        pretrained.without_timm.cache_clear()
+
+
 def test_the_cache_of_the_hub(empty: Path) -> None:
     folder = empty / "hub" / "models--owner--name"
     model(folder / "snapshots" / "abc")

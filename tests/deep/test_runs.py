@@ -133,6 +133,21 @@ def test_a_program_that_writes_texts_trains_evaluates_and_predicts(
     assert not said.astype(str).str.contains("<").any()
 
 
+@pytest.mark.parametrize("model", ["finetuned_backbone", "backbone_features"])
+def test_a_program_with_weights_of_timm_trains_evaluates_and_predicts(
+    model: str, tmp_path: Path, of_timm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEXT_TO_ML_MODELS", str(of_timm))
+    values = {"epochs": 4.0, "learning_rate": 0.01} if model == "finetuned_backbone" else {}
+    path = Made(tmp_path, "vision", model, weights="timm/resnet", side=64, **values).program()
+    report, again = (json.loads(run(path, "evaluate", "--json")) for _ in range(2))
+    assert report["validation"] == again["validation"] and report["test"] == again["test"]
+    run(path, "train")
+    run(path, "predict", "--input", "images/down", "--output", "out.csv")
+    assert len(pd.read_csv(tmp_path / "out.csv")) == 60
+    assert '"timm==' in path.read_text(encoding="utf-8")
+
+
 def test_classical_programs_need_no_torch(tmp_path: Path) -> None:
     made = Made(tmp_path, "text", "nb_svm")
     source = made.program().read_text(encoding="utf-8")

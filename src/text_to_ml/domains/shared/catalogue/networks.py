@@ -7,7 +7,7 @@ from typing import Any
 
 from text_to_ml.domains.shared.catalogue.hyperparameters import choice
 from text_to_ml.domains.shared.miniature import kind, weights_kind
-from text_to_ml.pretrained import at_hand
+from text_to_ml.pretrained import at_hand, by_library
 from text_to_ml.program import Candidate, Hyperparameter, Stage, fine_tuning
 from text_to_ml.values import Task
 
@@ -34,7 +34,8 @@ def candidates(
             values = (*values, choice("weights", *weights))
         if network:
             values = (*values, *fine_tuning(rates[name], 16 if loads else 32))
-        packages = (*(PACKAGES if network else PACKAGES[:1]), *(("transformers",) if loads else ()))
+        libraries = [name for name, used in by_library(weights).items() if used]
+        packages = (*(PACKAGES if network else PACKAGES[:1]), *(libraries if loads else ()))
         names = tuple(weights) if loads else ()
         found.append(Candidate(Stage.MODELING, name, summary, values, packages, network=network, pretrained=names))
     return found
@@ -46,5 +47,6 @@ def context(task: Task, candidate: Candidate) -> dict[str, Any]:
         "kind": kind(task),
         "arguments": ", ".join(f"{h.name}={h.default!r}" for h in candidate.own),
         "weights": repr(candidate.pretrained[0]) if candidate.pretrained else "",
+        **by_library(candidate.pretrained),
         "several_weights": any(h.name == "weights" for h in candidate.own),
     }
