@@ -46,6 +46,7 @@ class Results:
                 **row,
                 "chosen": {k: v["candidate"] for k, v in note.get("best", {}).items()},
                 "trials": note.get("trials"),
+                "calls": note.get("calls"),
                 "validation": note.get("validation"),
             }
             with self.path.open("a") as stream:

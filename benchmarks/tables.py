@@ -1,17 +1,20 @@
 """Tables: the exported program against default boosting, default CatBoost and other libraries at the same seconds, side by side.
 
     python -m benchmarks.tables [--seconds 60] [--seeds 3] [--data DIR] [--peers NAMES] [--only NAMES] [--out FILE]
+                                [--model PROVIDER:NAME [--base-url URL]]
 
 "ensemble": our run with --ensemble. 25 % outer splits of tables bundled with scikit-learn (and of Boston, Age, Default, Iris where --data holds them). Each
 line of the output file is one result; a run that was stopped goes on where it stopped. Peers: boosting, catboost (at their defaults),
-flaml, autogluon, mljar, sapientml, each installed in an environment of its own when it is first asked for (peers/environments.py). What
-could not be run is said below the table. Imports only the door of text_to_ml.
+flaml, autogluon, mljar, sapientml, aide, each installed in an environment of its own when it is first asked for (peers/environments.py).
+--model: the language model of our runs; "aide" asks the same one, as often as our run of the same table and seed did. What could not be
+run is said below the table. Imports only the door of text_to_ml.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import tempfile
 import time
@@ -138,6 +141,7 @@ def ours(
     task = f"---\nname: {table.name}\ntarget: {table.target}\nmetric: {table.metric}{category}\n---\n"
     (work / "task.md").write_text(f"{task}## Input data\nTabular.\n## Output data\n{table.target}\n## Files\n{files}\n")
     note = run_and_predict(work, seconds, seed, options)
+    note["calls"] = text_to_ml.Run(work / "run").llm()["calls"]
     frame = pd.read_csv(work / "out.csv")
     if table.entity:
         frame = frame.set_index(table.entity).loc[table.labels.index[test]]
@@ -147,9 +151,17 @@ def ours(
 
 
 def peer(
-    table: Table, train: np.ndarray, test: np.ndarray, seconds: float, seed: int, work: Path, who: str, python: str
+    table: Table,
+    train: np.ndarray,
+    test: np.ndarray,
+    seconds: float,
+    seed: int,
+    work: Path,
+    who: str,
+    python: str,
+    endpoint: dict[str, str],
 ) -> np.ndarray:
-    """One of the peers in an interpreter of its own; PeerError where it fails."""
+    """One of the peers in an interpreter of its own; PeerError where it fails. ``endpoint``: variables that name the language model."""
     features = numeric(table)
     features.iloc[train].to_csv(work / "X.csv", index=False)
     features.iloc[test].to_csv(work / "T.csv", index=False)
@@ -159,8 +171,11 @@ def peer(
     coded.iloc[train].to_csv(work / "y.csv", index=False)
     command = [python, str(PEERS / f"run_{who}.py"), table.kind, table.metric, str(seconds), str(seed), str(work)]
     limit = 20 * seconds + 300
+    environment = {**os.environ, **endpoint}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=limit, cwd=work, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=limit, cwd=work, env=environment, check=False
+        )
     except subprocess.TimeoutExpired:
         raise PeerError(f"{who} on {table.name}: not done after {limit:.0f} s") from None
     if done.returncode or not (work / "answer.json").exists():
@@ -177,8 +192,18 @@ def peer(
     return out
 
 
-def one(table: Table, who: str, seed: int, options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
-    """One result, ``fault`` says why there is no score; and what the run said of itself."""
+def endpoint_of(options: argparse.Namespace, calls: int) -> dict[str, str]:
+    """What AIDE must know: the language model, and how often it may be asked."""
+    if options.model is None or not calls:
+        raise PeerError("aide needs --model PROVIDER:NAME, and our own run of the same table with it")
+    base = {"OPENAI_BASE_URL": options.base_url} if options.base_url else {}
+    return {"AIDE_MODEL": options.model.partition(":")[2], "AIDE_CALLS": str(calls), **base}
+
+
+def one(
+    table: Table, who: str, seed: int, options: argparse.Namespace, calls: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """One result, ``fault`` says why there is no score; and what the run said of itself. ``calls``: of our run to its language model."""
     train, test = split(table, seed)
     row: dict[str, Any] = {
         "table": table.name, "seed": seed, "who": who, "limit": options.seconds, "metric": table.metric, "score": None, "seconds": None,
@@ -188,11 +213,14 @@ def one(table: Table, who: str, seed: int, options: argparse.Namespace) -> tuple
         work = Path(name)
         try:
             python = python_of(who, options.environments)
+            endpoint = endpoint_of(options, calls) if who == "aide" else {}
             started = time.perf_counter()
             if who in OWN:
-                outputs, note = ours(table, train, test, options.seconds, seed, work, OWN[who])
+                model = ("--model", options.model) if options.model else ()
+                base = ("--base-url", options.base_url) if options.base_url else ()
+                outputs, note = ours(table, train, test, options.seconds, seed, work, (*OWN[who], *model, *base))
             else:
-                outputs = peer(table, train, test, options.seconds, seed, work, who, python)
+                outputs = peer(table, train, test, options.seconds, seed, work, who, python, endpoint)
         except (PeerError, RunError) as error:
             return row | {"fault": f"{who} on {table.name}: {str(error)[-300:]}" if who in OWN else str(error)}, note
     row["seconds"] = round(time.perf_counter() - started, 1)
@@ -205,6 +233,8 @@ def main() -> None:
     parser.add_argument(
         "--peers", default=",".join(DEFAULT), help=f"any of ensemble, {', '.join((*DEFAULT, *PACKAGES))}"
     )
+    parser.add_argument("--model", help="PROVIDER:NAME; without it our runs use the built-in writer")
+    parser.add_argument("--base-url")
     parser.add_argument("--environments", type=Path, default=Path("benchmarks/cache/peers"))
     options = parser.parse_args()
     options.environments = options.environments.resolve()
@@ -219,8 +249,15 @@ def main() -> None:
         for table in tables:
             for who in peers:
                 if not done.has(table=table.name, seed=seed, who=who, limit=options.seconds):
-                    done.add(*one(table, who, seed, options))
+                    done.add(*one(table, who, seed, options, calls_of(done.rows, table.name, seed)))
     report(done.rows, peers, options.seconds)
+
+
+def calls_of(rows: list[dict[str, Any]], table: str, seed: int) -> int:
+    """How often our run of a table and seed asked its language model."""
+    return max(
+        (r.get("calls") or 0 for r in rows if (r["table"], r["seed"], r["who"]) == (table, seed, "ours")), default=0
+    )
 
 
 def standing(frame: pd.DataFrame, peers: list[str]) -> None:

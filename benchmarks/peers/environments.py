@@ -16,8 +16,14 @@ PACKAGES = {
     "autogluon": ("autogluon.tabular[lightgbm,catboost,xgboost]",),
     "mljar": ("mljar-supervised",),
     "sapientml": ("sapientml",),
-}
+    "aide": (
+        "scikit-learn", "pandas", "lightgbm", "xgboost-cpu", "statsmodels", "openai", "anthropic", "backoff", "black", "coolname", "dataclasses-json",
+        "funcy", "genson", "humanize", "igraph", "jsonschema", "omegaconf", "requests", "rich", "shutup",
+    ),
+}  # fmt: skip
 """What pip installs for each peer. Peers that are not named here run in this environment."""
+ALONE = {"aide": "aideml==0.2.2"}
+"""Installed after that, without what it asks for: AIDE's list is of all that its programs might import, with versions that clash."""
 INSTALLED = "installed"
 MINUTES = 30
 
@@ -41,13 +47,18 @@ def python_of(peer: str, folder: Path) -> str:
     venv.create(home, with_pip=True)
     print(f"installing {peer} into {home}", file=sys.stderr, flush=True)
     with log.open("w") as stream:
-        line = [str(python), "-m", "pip", "install", "--quiet", *PACKAGES[peer]]
-        try:
-            done = subprocess.run(line, stdout=stream, stderr=stream, timeout=60 * MINUTES, check=False)
-        except subprocess.TimeoutExpired:
-            raise PeerError(f"{peer}: its installation took more than {MINUTES} minutes") from None
-    if done.returncode:
-        raise PeerError(f"{peer}: could not be installed ({last(log)})")
+        for what in (PACKAGES[peer], ("--no-deps", ALONE[peer]) if peer in ALONE else ()):
+            line = [str(python), "-m", "pip", "install", "--quiet", *what]
+            try:
+                done = (
+                    subprocess.run(line, stdout=stream, stderr=stream, timeout=60 * MINUTES, check=False)
+                    if what
+                    else None
+                )
+            except subprocess.TimeoutExpired:
+                raise PeerError(f"{peer}: its installation took more than {MINUTES} minutes") from None
+            if done is not None and done.returncode:
+                raise PeerError(f"{peer}: could not be installed ({last(log)})")
     mark.touch()
     return str(python)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import ExitStack
@@ -296,12 +296,8 @@ class Workshop:
             cap=self.options.attempts,
         )
 
-    def screening(self, verifier: Verifier) -> Callable[..., Mapping[str, str]]:
-        """Zero-cost proxies for networks; the verdict of an interrupted run stands."""
-        recorded = self.store.last("proxies")
-        if recorded is not None:
-            dropped = {str(k): str(v) for k, v in recorded.payload["dropped"].items()}
-            return lambda networks, deliver: dropped
+    def screening(self, verifier: Verifier) -> Screening:
+        """Zero-cost proxies for networks; the verdicts of an interrupted run stand."""
         return Screening(
             self.box,
             f"text_to_ml.domains.{self.domain.name}",
@@ -311,6 +307,7 @@ class Workshop:
             self.limits,
             lambda verdict: self.store.append("proxies", verdict),
             self.options.workers,
+            [dict(event.payload) for event in self.store.events("proxies")],
         )
 
     def study(self, space: SearchSpace, generator: Generator, locked: frozenset[Any], verifier: Verifier) -> Study:

@@ -86,6 +86,33 @@ def test_a_single_network_is_not_screened(tmp_path: Path) -> None:
     assert screened({"only": scores(1), "absent": ""}, tmp_path) == ({}, [])
 
 
+def test_networks_of_a_later_round_are_ranked_beside_those_that_were_kept(tmp_path: Path) -> None:
+    sources = {"good": scores(9), "fair": scores(5), "poor": scores(2), "worst": scores(1)}
+    sources |= {"better": scores(7), "worse": scores(3)}
+    records: list[dict[str, Any]] = []
+
+    def deliver(candidate: Candidate) -> Module | None:
+        return Module(Stage.MODELING, candidate.name, sources[candidate.name], network=True)
+
+    def screening(verdicts: list[dict[str, Any]]) -> Screening:
+        return Screening(Box(), "d", {}, "", tmp_path, Limits(), records.append, verdicts=verdicts)
+
+    first, every = [network(n) for n in list(sources)[:4]], [network(n) for n in sources]
+    screen = screening([])
+    assert set(screen(first, deliver)) == {"poor", "worst"}
+    assert set(screen(every, deliver)) == {"poor", "worst", "worse"}  # "fair" is in the worse half too, but was kept
+    assert [set(r["scores"]) for r in records] == [
+        {"good", "fair", "poor", "worst"},
+        {"good", "fair", "better", "worse"},
+    ]
+    assert records[1]["kept"] == ["good", "better", "fair"]
+    assert set(screen(every, deliver)) == {"poor", "worst", "worse"}
+    resumed = screening(records[:1])
+    assert set(resumed(every, deliver)) == {"poor", "worst", "worse"}
+    assert screening(records[1:2])(every[4:], deliver) == records[1]["dropped"]
+    assert len(records) == 3
+
+
 def test_what_a_job_says_is_not_trusted() -> None:
     said = {"params": "many", "flops": True, "naswot": float("nan"), "synflow": 3.5, "batch": "x", "reasons": ["?"]}
     found = scores_of(said)
@@ -125,6 +152,26 @@ def test_the_gate_does_not_outwait_the_search_and_a_fault_ends_it() -> None:
     assert stop.is_set()
     with pytest.raises(RuntimeError, match="no disk"):
         gate.check()
+
+
+def test_the_gate_screens_what_joins_later_and_asks_of_each_once() -> None:
+    asked: list[list[str]] = []
+
+    def screen(networks: Any, deliver: Any) -> dict[str, str]:
+        asked.append([c.name for c in networks])
+        return {"b": "worse"} | ({"d": "worse"} if len(networks) > 2 else {})
+
+    gate = Gate([network(n) for n in "ab"], screen, (), threading.Event())
+    gate.open(lambda c: None, wait=True)
+    gate.add([network(n) for n in "ab"])
+    gate.open(lambda c: None, wait=True)
+    assert asked == [["a", "b"]]
+    gate.add([network(n) for n in "abcd"])
+    assert set(gate.dropped()) == {"b"}
+    gate.open(lambda c: None, wait=True)
+    assert asked[1:] == [["a", "b", "c", "d"]]
+    assert [n for n in "abcd" if gate.lets(n)] == ["a", "c"]
+    assert set(gate.dropped()) == {"b", "d"}
 
 
 def test_without_screening_all_networks_go_in() -> None:

@@ -158,8 +158,8 @@ def _proxies(run: Run) -> list[str]:
     for event in run.events("left_out"):
         said = f"left out {', '.join(event.payload['names'])}: {event.payload['reason']}"
         lines += textwrap.wrap(said, WIDTH, subsequent_indent="  ")
-    verdict = run.last("proxies")
-    if verdict:
+    for event in run.events("proxies"):
+        verdict = event.payload
         lines += ["", f"zero-cost proxies on synthetic data; the worst {verdict['fraction']:.0%} are dropped"]
         lines.append(f"  {'rank':>5} {'params':>9} {'flops':>9} {'naswot':>8} {'synflow':>8}  network")
         for name, s in sorted(verdict["scores"].items(), key=lambda item: float(item[1]["rank"])):

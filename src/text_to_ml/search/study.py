@@ -81,9 +81,8 @@ class Study:
         self._running: dict[int, Proposal] = {}
         self._modules: dict[tuple[Stage, str], Future[Module | None]] = {}
         self._pool = ThreadPoolExecutor(self.deliveries, thread_name_prefix="module")
-        networks = [c for c in searched(self.space, Stage.MODELING) if c.network]
         locked = {name for stage, name in self.locked if stage is Stage.MODELING}
-        self.gate = Gate(networks, self.screen, locked, self.stop)
+        self.gate = Gate(self._networks(), self.screen, locked, self.stop)
 
     # ------------------------------------------------------------------------------------------------ the loop
 
@@ -122,6 +121,10 @@ class Study:
         with self._lock:
             self.space = space
             self._next = space.offset
+            self.gate.add(self._networks())
+
+    def _networks(self) -> list[Candidate]:
+        return [c for c in searched(self.space, Stage.MODELING) if c.network]
 
     @property
     def next_number(self) -> int:
