@@ -1,4 +1,4 @@
-"""What the benchmarks of tables and texts share: results that a stopped run goes on from, and a run as a user would make it."""
+"""What the benchmarks of tables, texts and images share: results that a stopped run goes on from, and a run as a user would make it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
 
 
 def arguments(description: str, seconds: float, seeds: int, out: str) -> argparse.ArgumentParser:
-    """The options that both take."""
+    """The options that all take."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=seconds)
     parser.add_argument("--seeds", type=int, default=seeds)
@@ -20,6 +25,56 @@ def arguments(description: str, seconds: float, seeds: int, out: str) -> argpars
     parser.add_argument("--only", default="", help="names of data sets")
     parser.add_argument("--out", type=Path, default=Path(out))
     return parser
+
+
+class Subject(Protocol):
+    """A task with an outer part that no program sees before it predicts it."""
+
+    name: str
+    metric: str
+
+    def split(self, seed: int) -> tuple[Any, Any]:
+        """Training and outer part."""
+        ...
+
+    def baselines(self) -> Mapping[str, Callable[[Any, Any], np.ndarray]]:
+        """What to compare with: training and outer part to outputs."""
+        ...
+
+    def ours(self, train: Any, test: Any, seconds: float, seed: int, work: Path) -> tuple[np.ndarray, dict[str, Any]]:
+        """Outputs of the exported program, and what the run said of itself."""
+        ...
+
+    def score(self, test: Any, outputs: np.ndarray) -> float:
+        """The task's metric."""
+        ...
+
+
+def compare(subjects: Sequence[Subject], options: argparse.Namespace) -> None:
+    """Run what is missing and print the table: means over seeds, and the seeds."""
+    done = Results(options.out)
+    for seed in range(options.seeds):
+        for subject in subjects:
+            if options.only and subject.name not in options.only.split(","):
+                continue
+            train, test = subject.split(seed)
+            for who in (*subject.baselines(), "ours"):
+                if done.has(task=subject.name, seed=seed, who=who, limit=options.seconds):
+                    continue
+                started, note = time.perf_counter(), {}
+                if who == "ours":
+                    with tempfile.TemporaryDirectory() as name:
+                        outputs, note = subject.ours(train, test, options.seconds, seed, Path(name))
+                else:
+                    outputs = subject.baselines()[who](train, test)
+                row = {
+                    "task": subject.name, "seed": seed, "who": who, "limit": options.seconds, "metric": subject.metric,
+                    "score": subject.score(test, outputs), "rows": len(outputs), "seconds": round(time.perf_counter() - started, 1),
+                }  # fmt: skip
+                done.add(row, note)
+    frame = pd.DataFrame([d for d in done.rows if d["limit"] == options.seconds])
+    table = frame.pivot_table(index=["task", "metric"], columns="who", values="score", aggfunc=["mean", "sem", "count"])
+    print(table.round(4).to_string())
 
 
 class RunError(Exception):
@@ -55,8 +110,10 @@ class Results:
         print(json.dumps(row), flush=True)
 
 
-def run_and_predict(work: Path, seconds: float, seed: int, more: Sequence[str] = ()) -> dict[str, Any]:
-    """Run the command line on the task in ``work``, then the exported program alone on new.csv, to out.csv; the run's JSON line.
+def run_and_predict(
+    work: Path, seconds: float, seed: int, more: Sequence[str] = (), new: str = "new.csv"
+) -> dict[str, Any]:
+    """Run the command line on the task in ``work``, then the exported program alone on ``new``, to out.csv; the run's JSON line.
     RunError where the run fails. ``more``: options of the run."""
     command = [
         sys.executable,
@@ -75,6 +132,6 @@ def run_and_predict(work: Path, seconds: float, seed: int, more: Sequence[str] =
         raise RunError(done.stderr.strip()[-2000:])
     note: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     program = [sys.executable, str(work / "run" / "program.py"), "predict", "--workspace", str(work)]
-    program += ["--input", str(work / "new.csv"), "--output", str(work / "out.csv"), "--model", str(work / "m.joblib")]
+    program += ["--input", str(work / new), "--output", str(work / "out.csv"), "--model", str(work / "m.joblib")]
     subprocess.run(program, check=True, capture_output=True)
     return note

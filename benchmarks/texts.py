@@ -1,6 +1,6 @@
 """Texts: the exported program against a constant and against TF-IDF + a linear model at their defaults, side by side.
 
-    python benchmarks/texts.py [--seconds 120] [--seeds 1] [--data DIR] [--only NAMES] [--out FILE]
+    python -m benchmarks.texts [--seconds 120] [--seeds 1] [--data DIR] [--only NAMES] [--out FILE]
 
 25 % outer splits of the paper's text tasks where --data holds them. Each line of the output file is one result; a run that was
 stopped goes on where it stopped. A program never sees the outer part before it predicts it. Imports only the door of text_to_ml.
@@ -8,19 +8,14 @@ stopped goes on where it stopped. A program never sees the outer part before it 
 
 from __future__ import annotations
 
-import sys
-import tempfile
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks.results import Results, arguments, run_and_predict
+from benchmarks.results import arguments, compare, run_and_predict
 
 import text_to_ml
 
@@ -36,6 +31,81 @@ class Texts:
     metric: str
     classification: bool = True
     k: int = 0
+
+    def split(self, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Training and outer part."""
+        from sklearn.model_selection import train_test_split
+
+        strata = self.frame[self.targets[0]] if self.classification else None
+        train, test = train_test_split(self.frame, test_size=0.25, random_state=seed, stratify=strata)
+        return train.sort_index().reset_index(drop=True), test.sort_index().reset_index(drop=True)
+
+    def baselines(self) -> dict[str, Callable[[pd.DataFrame, pd.DataFrame], np.ndarray]]:
+        """A constant, a linear model, and for multiple choice what needs no training."""
+        return {"constant": self.constant, "linear": self.linear} | ({"retrieval": self.retrieval} if self.k else {})
+
+    def score(self, test: pd.DataFrame, outputs: np.ndarray) -> float:
+        """The task's metric of labels, rankings or values."""
+        metric = text_to_ml.get_metric(self.metric, **({"k": self.k} if self.k else {}))
+        if not self.classification:
+            return float(metric(test[list(self.targets)].to_numpy(dtype=float), np.asarray(outputs, dtype=float)))
+        labels = sorted(self.frame[self.targets[0]].unique(), key=str)
+        codes = {str(label): code for code, label in enumerate(labels)}
+        truth = np.array([codes[str(v)] for v in test[self.targets[0]]])
+        said = np.array([codes[str(v)] for v in np.asarray(outputs, dtype=object).ravel()]).reshape(np.shape(outputs))
+        return float(metric(truth, said))
+
+    def constant(self, train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
+        """The commonest class, the classes by frequency, or the means."""
+        if not self.classification:
+            return np.tile(train[list(self.targets)].mean().to_numpy(), (len(test), 1))
+        common = train[self.targets[0]].value_counts().index.to_numpy()
+        return np.tile(common[: self.k], (len(test), 1)) if self.k else np.repeat(common[:1], len(test))
+
+    def linear(self, train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
+        """TF-IDF of all texts joined, and logistic or ridge regression, all at scikit-learn's defaults."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression, Ridge
+        from sklearn.pipeline import make_pipeline
+
+        def joined(frame: pd.DataFrame) -> list[str]:
+            return list(frame[list(self.texts)].fillna("").agg(" ".join, axis=1))
+
+        model = make_pipeline(TfidfVectorizer(), LogisticRegression() if self.classification else Ridge())
+        model.fit(joined(train), train[self.targets[0]] if self.classification else train[list(self.targets)])
+        if not self.k:
+            return np.asarray(model.predict(joined(test)))
+        best = np.argsort(-model.predict_proba(joined(test)), axis=1, kind="stable")[:, : self.k]
+        return np.asarray(model.classes_)[best]
+
+    def retrieval(self, train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
+        """Multiple choice: options by the cosine of their TF-IDF weights with the question's."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        question, *options = self.texts
+        everything = pd.concat([train[c] for c in self.texts])
+        words = TfidfVectorizer().fit(everything)
+        asked = words.transform(test[question])
+        near = [np.asarray(asked.multiply(words.transform(test[c])).sum(axis=1)).ravel() for c in options]
+        return np.array(options)[np.argsort(-np.column_stack(near), axis=1, kind="stable")[:, : self.k]]
+
+    def ours(
+        self, train: pd.DataFrame, test: pd.DataFrame, seconds: float, seed: int, work: Path
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Run the command line, then the exported program alone, as a user would."""
+        train.to_csv(work / "train.csv", index=False)
+        test.drop(columns=list(self.targets)).to_csv(work / "new.csv", index=False)
+        head = f"---\nname: {self.name}\ndomain: text\ntarget: [{', '.join(self.targets)}]\nmetric: {self.metric}"
+        head += "\nmetric_options: {k: 3}" if self.k else ""
+        head += "\ncategory: classification" if self.classification else ""
+        body = "## Input data\nText.\n## Output data\nThe targets.\n## Files\ntrain.csv: one row per sample.\n"
+        (work / "task.md").write_text(f"{head}\n---\n{body}")
+        note = run_and_predict(work, seconds, seed)
+        frame = pd.read_csv(work / "out.csv")
+        if self.k:
+            return np.array([row.split() for row in frame[self.targets[0]]]), note
+        values = frame[list(self.targets)].to_numpy()
+        return (values if not self.classification else values[:, 0]), note
 
 
 def given(folder: Path) -> list[Texts]:
@@ -58,109 +128,6 @@ def given(folder: Path) -> list[Texts]:
     return found
 
 
-def split(task: Texts, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Training and outer part."""
-    from sklearn.model_selection import train_test_split
-
-    strata = task.frame[task.targets[0]] if task.classification else None
-    train, test = train_test_split(task.frame, test_size=0.25, random_state=seed, stratify=strata)
-    return train.sort_index().reset_index(drop=True), test.sort_index().reset_index(drop=True)
-
-
-def score(task: Texts, test: pd.DataFrame, outputs: np.ndarray) -> float:
-    """The task's metric of labels, rankings or values."""
-    metric = text_to_ml.get_metric(task.metric, **({"k": task.k} if task.k else {}))
-    if not task.classification:
-        return float(metric(test[list(task.targets)].to_numpy(dtype=float), np.asarray(outputs, dtype=float)))
-    labels = sorted(task.frame[task.targets[0]].unique(), key=str)
-    codes = {str(label): code for code, label in enumerate(labels)}
-    truth = np.array([codes[str(v)] for v in test[task.targets[0]]])
-    said = np.array([codes[str(v)] for v in np.asarray(outputs, dtype=object).ravel()]).reshape(np.shape(outputs))
-    return float(metric(truth, said))
-
-
-def constant(task: Texts, train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
-    """The commonest class, the classes by frequency, or the means."""
-    if not task.classification:
-        return np.tile(train[list(task.targets)].mean().to_numpy(), (len(test), 1))
-    common = train[task.targets[0]].value_counts().index.to_numpy()
-    return np.tile(common[: task.k], (len(test), 1)) if task.k else np.repeat(common[:1], len(test))
-
-
-def linear(task: Texts, train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
-    """TF-IDF of all texts joined, and logistic or ridge regression, all at scikit-learn's defaults."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression, Ridge
-    from sklearn.pipeline import make_pipeline
-
-    def joined(frame: pd.DataFrame) -> list[str]:
-        return list(frame[list(task.texts)].fillna("").agg(" ".join, axis=1))
-
-    model = make_pipeline(TfidfVectorizer(), LogisticRegression() if task.classification else Ridge())
-    model.fit(joined(train), train[task.targets[0]] if task.classification else train[list(task.targets)])
-    if not task.k:
-        return np.asarray(model.predict(joined(test)))
-    best = np.argsort(-model.predict_proba(joined(test)), axis=1, kind="stable")[:, : task.k]
-    return np.asarray(model.classes_)[best]
-
-
-def retrieval(task: Texts, train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
-    """Multiple choice: options by the cosine of their TF-IDF weights with the question's."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    question, *options = task.texts
-    everything = pd.concat([train[c] for c in task.texts])
-    words = TfidfVectorizer().fit(everything)
-    asked = words.transform(test[question])
-    near = [np.asarray(asked.multiply(words.transform(test[c])).sum(axis=1)).ravel() for c in options]
-    return np.array(options)[np.argsort(-np.column_stack(near), axis=1, kind="stable")[:, : task.k]]
-
-
-def ours(
-    task: Texts, train: pd.DataFrame, test: pd.DataFrame, seconds: float, seed: int, work: Path
-) -> tuple[np.ndarray, Any]:
-    """Run the command line, then the exported program alone, as a user would."""
-    train.to_csv(work / "train.csv", index=False)
-    test.drop(columns=list(task.targets)).to_csv(work / "new.csv", index=False)
-    head = f"---\nname: {task.name}\ndomain: text\ntarget: [{', '.join(task.targets)}]\nmetric: {task.metric}"
-    head += "\nmetric_options: {k: 3}" if task.k else ""
-    head += "\ncategory: classification" if task.classification else ""
-    body = "## Input data\nText.\n## Output data\nThe targets.\n## Files\ntrain.csv: one row per sample.\n"
-    (work / "task.md").write_text(f"{head}\n---\n{body}")
-    note = run_and_predict(work, seconds, seed)
-    frame = pd.read_csv(work / "out.csv")
-    if task.k:
-        return np.array([row.split() for row in frame[task.targets[0]]]), note
-    values = frame[list(task.targets)].to_numpy()
-    return (values if not task.classification else values[:, 0]), note
-
-
-def main() -> None:
-    """Run what is missing and print the table."""
-    parser = arguments(__doc__ or "", 120, 1, "benchmarks/cache/texts.jsonl")
-    options = parser.parse_args()
-    done = Results(options.out)
-    tasks = [t for t in given(options.data) if not options.only or t.name in options.only.split(",")]
-    for seed in range(options.seeds):
-        for task in tasks:
-            for who in ("constant", "linear", *(["retrieval"] if task.k else []), "ours"):
-                if done.has(task=task.name, seed=seed, who=who, limit=options.seconds):
-                    continue
-                train, test = split(task, seed)
-                started, note = time.perf_counter(), {}
-                if who == "ours":
-                    with tempfile.TemporaryDirectory() as name:
-                        outputs, note = ours(task, train, test, options.seconds, seed, Path(name))
-                else:
-                    outputs = {"constant": constant, "linear": linear, "retrieval": retrieval}[who](task, train, test)
-                row = {
-                    "task": task.name, "seed": seed, "who": who, "limit": options.seconds, "metric": task.metric,
-                    "score": score(task, test, outputs), "rows": len(test), "seconds": round(time.perf_counter() - started, 1),
-                }  # fmt: skip
-                done.add(row, note)
-    frame = pd.DataFrame([d for d in done.rows if d["limit"] == options.seconds])
-    print(frame.pivot_table(index=["task", "metric"], columns="who", values="score").round(4).to_string())
-
-
 if __name__ == "__main__":
-    main()
+    given_options = arguments(__doc__ or "", 120, 1, "benchmarks/cache/texts.jsonl").parse_args()
+    compare(given(given_options.data), given_options)

@@ -64,6 +64,31 @@ def test_what_a_test_file_lacks_is_the_target(tmp_path: Path) -> None:
     assert task.targets == ("price",)
 
 
+def test_a_column_that_names_the_rows_is_no_target_because_the_text_speaks_of_its_things(tmp_path: Path) -> None:
+    frame = houses().assign(house=[f"H{i:03d}" for i in range(40)])[["house", "rooms", "town", "price", "sold"]]
+    task = check(
+        workspace(
+            tmp_path,
+            five("Whether a house is sold, by rooms.", files=""),
+            data=frame,
+            unseen=frame.drop(columns="sold"),
+        )
+    )
+    assert (task.targets, task.ids) == (("sold",), ("house",))
+    assert [(t.role, t.key) for t in task.tables] == [("samples", "data.csv"), ("test", "unseen.csv")]
+
+
+def test_a_table_of_new_rows_by_any_name_is_no_training_table(tmp_path: Path) -> None:
+    frame = houses()
+    task = check(workspace(tmp_path, five("A label.", files=""), lots=frame, new=frame.drop(columns="sold").head(9)))
+    assert (task.samples_table.key, task.targets, task.rows) == ("lots.csv", ("sold",), 40)
+
+
+def test_a_name_is_found_without_the_unit_in_its_brackets(tmp_path: Path) -> None:
+    frame = houses().rename(columns={"price": "Price (EUR)", "rooms": "rooms [n]"})
+    assert check(workspace(tmp_path, five("One number: the price."), data=frame)).targets == ("Price (EUR)",)
+
+
 def test_headings_in_any_case_and_level(tmp_path: Path) -> None:
     text = "# INPUT\ntable\n### output:\nprice\n**Evaluation metric**\nMAE\n# Data files\ndata.csv\n"
     task = check(workspace(tmp_path, text))

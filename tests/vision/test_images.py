@@ -54,6 +54,25 @@ def test_roles_of_parts_and_pickles(pictures: dict[str, Path]) -> None:
     assert batches.classes == (0, 1, 2) and batches.samples_table.rows == 30
 
 
+def test_a_pickle_without_labels_is_no_training_file(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (60, 3072)).astype(np.uint8)
+    names = [f"{i:03d}.png".encode() for i in range(60)]
+    new = {b"data": pixels[40:], b"filenames": names[40:]}
+    (tmp_path / "new").write_bytes(pickle.dumps(new))
+    text = "---\ndomain: vision\n---\n## Input data\nImages.\n## Output data\nThe class of each.\n## Files\nPickles.\n"
+    (tmp_path / "task.md").write_text(text, encoding="utf-8")
+    with pytest.raises(TaskError, match="single column 'filenames'"):
+        check(tmp_path)
+    known = {b"data": pixels[:40], b"labels": [i % 4 for i in range(40)], b"filenames": names[:40]}
+    (tmp_path / "train").write_bytes(pickle.dumps(known))
+    task = check(tmp_path)
+    assert (task.samples_table.key, task.targets, len(task.classes)) == ("train", ("labels",), 4)
+    assert "new is not used: it has no labels." in task.notes
+    (tmp_path / "task.md").write_text(text.replace("domain: vision", "domain: vision\ntarget: kind"), encoding="utf-8")
+    with pytest.raises(TaskError, match="'kind' is not a column of"):
+        check(tmp_path)
+
+
 def test_front_matter_names_the_parts(tmp_path: Path) -> None:
     for part in ("mine", "yours"):
         write_images(tmp_path / part, "folders", 24)

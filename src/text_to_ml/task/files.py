@@ -111,6 +111,8 @@ def find_files(description: Description, workspace: Path, texts: bool = False) -
     )
     test = _by_role(reads, roles, "test", r"(^|[^a-z])test([^a-z]|$)")
     rest = [r for r in reads if r is not validation and r is not test and "sample_submission" not in r.key.casefold()]
+    if test is None and (without := _without_targets(rest)) is not None:
+        test, rest = without, [r for r in rest if r is not without]
     if not rest:
         raise DataError(f"{', '.join(keys)}: no file is left to train on. Name the training file in the Files section.")
     main, labels, entity, others = documents_and_names(rest) or side_by_side(rest) or _main(description, rest)
@@ -202,6 +204,14 @@ def _by_role(reads: list[Read], roles: dict[str, str], role: str, pattern: str) 
     if len(found) == 2 and all(r.reader.options.get("sep") == ONE_COLUMN for r in found):
         found = [r for r in found if LABEL not in r.frame.columns and not re.search(LABELS, Path(r.key).name, re.I)]
     return found[0] if len(found) == 1 and len(reads) > 1 else None
+
+
+def _without_targets(reads: list[Read]) -> Read | None:
+    """Of two tables the one whose columns are some of the other's: new rows, whose targets are not known; None otherwise."""
+    if len(reads) != 2:
+        return None
+    narrow, wide = sorted(reads, key=lambda r: r.frame.shape[1])
+    return narrow if narrow.frame.shape[1] > 1 and set(narrow.frame.columns) < set(wide.frame.columns) else None
 
 
 def _main(description: Description, reads: list[Read]) -> tuple[Read, Read | None, str | None, list[Read]]:

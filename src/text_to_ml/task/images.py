@@ -168,10 +168,12 @@ def find_pickles(description: Description, workspace: Path) -> Found | None:
         return None
     import pandas as pd
 
-    first, *rest = parts["samples"]
+    labelled = [p for p in parts["samples"] if labels_of(description, p.table)] or parts["samples"]
+    first, *rest = labelled
     same = [p for p in rest if list(p.frame.columns) == list(first.frame.columns)]
     tables = [first.table, *(replace(p.table, role="more") for p in same)]
-    notes = []
+    others = [p for p in parts["samples"] if p is not first and all(p is not s for s in same)]
+    notes = [f"{p.table.key} is not used: {why_other(p.table, first.table)}." for p in others]
     for role in ("validation", "test"):
         tables += [p.table for p in parts[role][:1]]
         notes += [f"{p.table.key} is not used: there is one {role} file already." for p in parts[role][1:]]
@@ -186,12 +188,24 @@ def find_pickles(description: Description, workspace: Path) -> Found | None:
     )  # fmt: skip
 
 
+def why_other(table: Table, main: Table) -> str:
+    """Why a pickle does not go with the main one."""
+    lacking = [c.name for c in main.columns if c.name not in {o.name for o in table.columns}]
+    more = [c.name for c in table.columns if c.name not in {o.name for o in main.columns}]
+    return f"it has no {', '.join(lacking)}" if lacking else f"it has {', '.join(more)}, which {main.key} has not"
+
+
 def labels_of(description: Description, table: Table) -> tuple[str, ...] | None:
-    """The labels among what a pickle holds: named in the Output section, else called as labels are, else the only column."""
+    """The labels among what a pickle holds: named in the front matter or the Output section, else called as labels are, else the only
+    column, unless it tells rows apart; None where it holds none."""
     names = [c.name for c in table.columns]
+    given = description.options.get("target")
+    if given is not None:
+        wanted = given if isinstance(given, list) else [part.strip() for part in str(given).split(",")]
+        return tuple(wanted) if set(wanted) <= set(names) else None
     usual = [n for n in names if n.casefold() in TARGET_NAMES]
-    said = in_text(description.output_data, names) or (usual if len(usual) == 1 else names if len(names) == 1 else [])
-    return tuple(said) if said and "target" not in description.options else None
+    only = [c.name for c in table.columns if c.distinct < table.rows] if len(names) == 1 else []
+    return tuple(in_text(description.output_data, names) or (usual if len(usual) == 1 else only)) or None
 
 
 def merged(all_of: Sequence[Pictures]) -> Pictures:

@@ -102,4 +102,5 @@ def looks_like_identifier(present: pd.Series[Any], name: str, distinct: int, row
     compact = (
         not text.str.contains(r"\s").any() and float(text.str.len().std() or 0.0) < 1.0 and text.str.len().mean() >= 6
     )
-    return named or bool(compact)
+    coded = text.str.fullmatch(r"[A-Za-z]{0,12}[-_.]?\d+").all()  # C0017, user-3
+    return named or bool(compact) or bool(coded)

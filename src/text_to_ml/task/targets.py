@@ -32,19 +32,28 @@ def find_targets(description: Description, found: Found) -> tuple[str, ...]:
         outside = [n for n in names if n not in {c.name for c in found.tables[0].columns}]
         mentioned = in_text(description.output_data, outside)
         return tuple(mentioned or outside)
-    finders = (
-        class_of_documents, said_target, by_position, in_output, several_columns, lacking_in_test, in_other_text, usual_name, beside_texts,
-        words_in_output,
-    )  # fmt: skip
-    for finder in finders:
-        targets = finder(description, found, names)
+    sure = (class_of_documents, said_target, by_position)
+    likely = (in_output, several_columns, lacking_in_test, in_other_text, usual_name, beside_texts, words_in_output)
+    left = possible(found, names)
+    for finder in (*sure, *likely):
+        targets = finder(description, found, names if finder in sure else left)
         if targets:
             return targets
+    if found.pictures is not None and len(left) == 1:
+        return (left[0],)
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
     raise AmbiguousTaskError(
         f"which column of {source.key} is to be predicted? It has {shown}. Add a line 'target: {names[-1]}' (or another) "
         "between two lines '---' at the top of the task."
     )
+
+
+def possible(found: Found, names: list[str]) -> list[str]:
+    """The columns that may be targets: those that a test file lacks, else all, but for what only numbers or names the rows."""
+    kinds = {c.name: c.kind for c in found.tables[0].columns}
+    telling = [n for n in names if kinds.get(n) != "identifier"] or names
+    lacking = [n for n in telling if found.test_columns is not None and n not in found.test_columns]
+    return lacking or telling
 
 
 def class_of_documents(description: Description, found: Found, names: list[str]) -> tuple[str, ...]:
@@ -55,12 +64,15 @@ def class_of_documents(description: Description, found: Found, names: list[str])
 
 
 def in_text(text: str, names: list[str]) -> list[str]:
-    """Names that stand in a text as words, in the text's order; exact case first."""
-    for flags in (0, re.I):
+    """Names that stand in a text as words, in the text's order; exact case first, then with other capitals, then without what stands in
+    brackets at their end: "energy use" for "energy use (kWh)"."""
+    bare = {name: re.sub(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", name).strip() for name in names}
+    for flags, said in ((0, {}), (re.I, {}), (re.I, bare)):
         hits = []
         for name in names:
-            match = re.search(rf"(?<![\w]){re.escape(name.strip())}(?![\w])", text, flags)
-            if match and (len(name.strip()) > 1 or flags == 0):
+            words = said.get(name) or name.strip()
+            match = re.search(rf"(?<![\w]){re.escape(words)}(?![\w])", text, flags)
+            if match and (len(words) > 1 or flags == 0):
                 hits.append((match.start(), name))
         if hits:
             return [name for _, name in sorted(hits)]
@@ -149,7 +161,7 @@ def usual_name(description: Description, found: Found, names: list[str]) -> tupl
     usual = [n for n in names if n.strip().casefold() in TARGET_NAMES]
     if len(usual) == 1:
         return (usual[0],)
-    if len(names) == 1:
+    if len(found.tables[0].columns) == 1:
         raise TaskError(
             f"{found.tables[0].key}: has the single column {names[0]!r}; there is nothing to predict it from."
         )
