@@ -214,3 +214,44 @@ def test_empty_file_and_folder_without_task(tmp_path: Path) -> None:
 def test_the_papers_tables(name: str, target: str, metric: str, rows: int) -> None:
     task = check(SHARED / name)
     assert (task.targets, task.metric, task.rows) == ((target,), metric, rows)
+
+
+def test_numbers_that_are_written_as_texts_are_no_classes(tmp_path: Path) -> None:
+    frame = houses().assign(growth=[f"{i / 7:.1f}%" for i in range(40)], rent=[f"$1,{i:03d}" for i in range(40)])
+    for name, example in (("growth", "0.0%"), ("rent", "$1,000")):
+        folder = tmp_path / name
+        folder.mkdir()
+        with pytest.raises(DataError, match="numbers written as text") as caught:
+            check(workspace(folder, five(name), data=frame))
+        assert repr(example) in str(caught.value)
+    few = tmp_path / "few"
+    few.mkdir()
+    assert check(workspace(few, five("rate"), data=houses().assign(rate=["5%", "7%"] * 20))).classes == ("5%", "7%")
+
+
+def test_what_a_folder_holds_instead_of_a_table_is_said(tmp_path: Path) -> None:
+    (tmp_path / "task.md").write_text(five("y", files=""), encoding="utf-8")
+    (tmp_path / "data.db").write_bytes(b"SQLite")
+    with pytest.raises(DataError, match=r"data\.db cannot be read as one"):
+        check(tmp_path)
+    (tmp_path / "all.zip").write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"Unpack all\.zip first"):
+        check(tmp_path)
+
+
+def test_folders_of_documents_and_tables_of_texts_alone_are_texts(tmp_path: Path) -> None:
+    words = five("pos or neg", files="").replace("Tabular.", "What people said of films.")
+    docs = tmp_path / "docs"
+    for label in ("pos", "neg"):
+        (docs / label).mkdir(parents=True)
+        for i in range(6):
+            (docs / label / f"{i}.txt").write_text(f"a {label} film, number {i}", encoding="utf-8")
+    (docs / "task.md").write_text(words, encoding="utf-8")
+    assert str(check(docs).domain) == "text"
+    said = pd.DataFrame(
+        {"said": [f"{i} was a film that one can see or not see" for i in range(20)], "mood": ["good", "bad"] * 10}
+    )
+    table = tmp_path / "table"
+    table.mkdir()
+    assert str(check(workspace(table, words.replace("pos or neg", "mood"), data=said)).domain) == "text"
+    assert str(check(workspace(table, five("mood"), data=said)).domain) == "tabular"

@@ -74,11 +74,15 @@ class Description:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+UNUSED = ("constant", "empty", "nested")
+"""Kinds of columns that nothing is learnt from."""
+
+
 @dataclass(frozen=True)
 class Column:
     """The profile of one column.
 
-    ``kind``: number, integer, boolean, category, text, date, identifier, constant, empty.
+    ``kind``: number, integer, boolean, category, text, date, identifier, constant, empty, nested (lists or objects).
     ``examples`` are a few distinct values as text; with `--share names` they never leave the machine. ``words``: of a text or a
     category on average.
     """
@@ -208,11 +212,9 @@ class Task:
 
     @property
     def features(self) -> tuple[Column, ...]:
-        """The columns of the main table that are neither target, identifier, entity, constant nor empty."""
+        """The columns of the main table that are neither target, identifier, entity nor of a kind that is not used."""
         known = {*self.targets, *self.ids, self.entity}
-        return tuple(
-            c for c in self.samples_table.columns if c.name not in known and c.kind not in ("constant", "empty")
-        )
+        return tuple(c for c in self.samples_table.columns if c.name not in known and c.kind not in UNUSED)
 
     @property
     def files(self) -> dict[str, Path]:

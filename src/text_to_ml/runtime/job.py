@@ -48,8 +48,13 @@ def open_workflow(payload: dict[str, Any]) -> Any:
 
 
 def save_frame(frame: pd.DataFrame, path: str) -> None:
-    """Write a frame with its index as an Arrow file."""
-    frame.rename_axis(ENTITY).reset_index(allow_duplicates=True).to_feather(path)
+    """Write a frame with its index as an Arrow file; lists and objects that Arrow has no type for as texts."""
+    whole = frame.rename_axis(ENTITY).reset_index(allow_duplicates=True)
+    try:
+        whole.to_feather(path)
+    except (TypeError, ValueError):  # Arrow's own errors are both
+        texts = {c: whole[c].map(str, na_action="ignore") for c in whole.columns if whole[c].dtype == object}
+        whole.assign(**texts).to_feather(path)
 
 
 def read_frame(path: str | Path) -> pd.DataFrame:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -55,17 +53,6 @@ def write_documents(frame: pd.DataFrame, folder: Path, options: Mapping[str, Any
         path.write_text(
             "" if row[TEXT] is None else str(row[TEXT]), encoding=options.get("encoding", "utf-8"), newline=""
         )
-
-
-def reader_source() -> str:
-    """`read_documents` as programs carry it: without annotations."""
-    tree = ast.parse(inspect.getsource(read_documents))
-    function = tree.body[0]
-    assert isinstance(function, ast.FunctionDef)
-    for argument in function.args.args:
-        argument.annotation = None
-    function.returns = None
-    return ast.unparse(tree)
 
 
 def document_folders(workspace: Path) -> dict[str, tuple[str, ...]]:

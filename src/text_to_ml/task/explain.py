@@ -8,7 +8,7 @@ from text_to_ml.metrics import get_metric, load_metric
 from text_to_ml.task.pictures import counts_text, sizes_text
 from text_to_ml.task.reading import read_table
 from text_to_ml.task.understand import kinds_summary
-from text_to_ml.values import Category, Reader, Task
+from text_to_ml.values import UNUSED, Category, Reader, Task
 
 WIDTH = 78
 SMALL = 5000
@@ -37,13 +37,13 @@ def explain(task: Task) -> list[str]:
     missing = sum(c.missing > 0 for c in task.features)
     if missing and task.pictures is None:
         facts.append(("missing", f"{missing} of these columns hold missing values"))
-    left_out = [c.name for c in task.samples_table.columns if c.kind in ("constant", "empty")]
+    left_out = [f"{c.name} ({c.kind})" for c in task.samples_table.columns if c.kind in UNUSED]
     for name, value in (
         ("entity", task.entity),
         ("identifier", ", ".join(task.ids)),
         ("group", task.group),
         ("time", task.time),
-        ("left out", ", ".join(left_out[:8]) + (" (constant or empty)" if left_out else "")),
+        ("left out", ", ".join(left_out[:8])),
     ):
         if value:
             facts.append((name, value))

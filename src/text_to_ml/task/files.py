@@ -26,7 +26,7 @@ FILE_NAME = re.compile(
 class Found:
     """The tables of a task: ``tables[0]`` is the main one; ``labels`` the frame of targets where they lie apart.
 
-    ``pictures``, ``targets`` (where the files themselves say them) and ``group`` are set for images only.
+    ``targets``: where the files themselves say them. ``pictures`` and ``group`` are set for images only.
     """
 
     tables: tuple[Table, ...]
@@ -80,9 +80,18 @@ def named_files(description: Description, workspace: Path, folders: Iterable[str
     chosen = named or [k for k in here if "/" not in k or len(here) == 1]
     if not chosen and not folders:
         raise DataError(
-            f"{workspace}: holds no table (CSV, TSV, Parquet, Excel, JSON lines). Put the task's files there."
+            f"{workspace}: holds no table (CSV, TSV, Parquet, Excel, JSON lines).{others_of(workspace)} Put the task's files there."
         )
     return chosen
+
+
+def others_of(workspace: Path) -> str:
+    """What a workspace without a table holds instead, in a sentence."""
+    names = [p.name for p in sorted(workspace.iterdir()) if p.is_file() and p.suffix != ".md" and p.name[0] != "."]
+    packed = [n for n in names if n.lower().endswith((".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar"))]
+    if packed:
+        return f" Unpack {packed[0]} first."
+    return f" {', '.join(names[:4])} cannot be read as one." if names else ""
 
 
 def find_files(description: Description, workspace: Path, texts: bool = False) -> Found:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from text_to_ml.errors import DataError
 from text_to_ml.task.pickles import read_batch
+from text_to_ml.task.tagged import split_tags
 from text_to_ml.values import Reader
 
 if TYPE_CHECKING:
@@ -88,11 +89,6 @@ def read_named(path: Path, options: Mapping[str, Any]) -> pd.DataFrame:
 def name_column(column: str) -> str:
     """What the column of image names is called among samples, where "image" holds the pixels."""
     return NAME if column == "image" else column
-
-
-def split_tags(value: Any, separator: str) -> list[str]:
-    """The labels of one image."""
-    return [] if not isinstance(value, str) else [p.strip() for p in value.split(separator) if p.strip()]
 
 
 def find_image(folder: Path, name: Any, suffix: str, known: Mapping[str, Path] | None) -> Path | None:

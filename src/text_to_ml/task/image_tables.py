@@ -1,27 +1,24 @@
-"""Image tables: the column of a table that names image files, where these lie, and columns of several labels."""
+"""Image tables: the column of a table that names image files, and where these lie."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from text_to_ml.errors import AmbiguousTaskError, DataError, TaskError, did_you_mean
+from text_to_ml.errors import DataError, TaskError, did_you_mean
 from text_to_ml.task.files import Found
-from text_to_ml.task.image_frames import by_name, find_image, name_column, read_named, split_tags
+from text_to_ml.task.image_frames import by_name, find_image, name_column, read_named
 from text_to_ml.task.profile import profile_table
 from text_to_ml.task.reading import read_table
-from text_to_ml.task.targets import find_targets
+from text_to_ml.task.tags import MARKS, tags_of
 from text_to_ml.values import Description, Reader, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MOST_TRIED = 300
-MOST_TAGS = 500
-SEVERAL = r"multi-?\s?label|several (?:labels|tags|classes)|\btags\b|labels? (?:are )?separated|all (?:labels|tags) that apply"
 
 
 def name_images(
@@ -52,7 +49,9 @@ def name_images(
         return None
     _, reader, options = best
     column = options["column"]
-    tags = tags_of(description, replace(found, samples=read_table(main.path, reader)))
+    said = f"{description.output_data} {description.objective} {description.files} {description.input_data}"
+    samples = read_table(main.path, reader)
+    tags = tags_of(description, replace(found, samples=samples), said, (*MARKS, " "), reserved="image")
     wrapped = {"function": reader.function, "options": dict(reader.options), "image": column, **tags}
     tables = []
     for table in found.tables:
@@ -113,29 +112,3 @@ def readable_rows(frame: pd.DataFrame, images: Table) -> tuple[pd.DataFrame, lis
     lost = tuple(f"{name}{options['suffix']}" for name, p in zip(frame[column], found, strict=True) if p is None)
     there = [p is not None for p in found]
     return frame[there].reset_index(drop=True), [p for p in found if p is not None], lost
-
-
-def tags_of(description: Description, found: Found) -> dict[str, Any]:
-    """The column of several labels, its separator and the labels, where the description says that there is one; else {}."""
-    text = f"{description.output_data} {description.objective} {description.files} {description.input_data}"
-    category = str(description.options.get("category", "")).casefold()
-    if "multilabel" not in category.replace("-", "").replace(" ", "") and not re.search(SEVERAL, text, re.I):
-        return {}
-    try:
-        targets = find_targets(description, found)
-    except AmbiguousTaskError:
-        return {}
-    if len(targets) != 1 or found.samples[targets[0]].dtype.kind in "iufb":
-        return {}
-    values = [str(v) for v in found.samples[targets[0]].dropna()]
-    separator = next((s for s in ("|", ";", ",", " ") if any(s in v.strip() for v in values)), None)
-    if separator is None:
-        return {}
-    labels = sorted({part for v in values for part in split_tags(v, separator)})
-    taken = [label for label in labels if label in found.samples.columns or label == "image"]
-    if taken or not 2 <= len(labels) <= MOST_TAGS:
-        raise DataError(
-            f"{found.tables[0].key}: the column {targets[0]!r} holds {len(labels)} labels separated by {separator!r}; there must "
-            f"be 2 to {MOST_TAGS}, and none called like another column{f' ({taken[0]!r})' if taken else ''}."
-        )
-    return {"tags": targets[0], "separator": separator, "labels": labels}

@@ -51,10 +51,8 @@ class Part:
     pictures: Pictures
 
 
-def has_images_only(workspace: Path) -> bool:
-    """True where a workspace holds images and no table at its top."""
-    if any(p.is_file() and is_table(p) for p in workspace.iterdir()):
-        return False
+def has_images(workspace: Path) -> bool:
+    """True where a workspace holds images."""
     return any(True for _ in image_paths(workspace)[:1])
 
 

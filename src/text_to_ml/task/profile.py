@@ -27,16 +27,22 @@ def profile_column(series: pd.Series[Any], name: str) -> Column:
     present = series.dropna()
     if not len(present):
         return Column(name, "empty", missing)
+    nested = present.dtype.kind == "O" and bool(present.map(lambda v: isinstance(v, (list, dict))).any())
+    present = present.map(str) if nested else present
     distinct = int(present.nunique())
     examples = tuple(str(v)[:80] for v in present.drop_duplicates().head(EXAMPLES))
     low = high = None
-    kind = kind_of(present, name, distinct, len(series))
+    kind = "nested" if nested else kind_of(present, name, distinct, len(series))
     if present.dtype.kind in "iufb" and kind != "boolean":
         low, high = float(present.min()), float(present.max())
     if distinct == 1 and missing == 0:
         kind = "constant"
     words = float(present.astype(str).iloc[:SAMPLE].str.count(r"\S+").mean()) if kind in ("text", "category") else 0.0
     return Column(name, kind, missing, distinct, low, high, examples, round(words, 1))
+
+
+NUMBER_MARKS = r"[,%$€£\s]"
+"""What stands beside the digits of a number that is written as a text."""
 
 
 def kind_of(present: pd.Series[Any], name: str, distinct: int, rows: int) -> str:
@@ -58,7 +64,7 @@ def kind_of(present: pd.Series[Any], name: str, distinct: int, rows: int) -> str
         return "boolean"
     if looks_like_date(part):
         return "date"
-    numeric = pd.to_numeric(part.str.replace(r"[,%$€£\s]", "", regex=True), errors="coerce")
+    numeric = pd.to_numeric(part.str.replace(NUMBER_MARKS, "", regex=True), errors="coerce")
     if numeric.notna().mean() > 0.95 and distinct > 2:
         return "number"
     if looks_like_identifier(present, name, distinct, rows):

@@ -6,7 +6,9 @@ differ from pandas' defaults. Nothing is guessed twice: `read_table` is exactly 
 
 from __future__ import annotations
 
+import ast
 import csv
+import inspect
 import io
 import re
 import warnings
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from text_to_ml.errors import DataError
 from text_to_ml.task.documents import read_documents
+from text_to_ml.task.tagged import read_tagged
 from text_to_ml.values import Reader
 
 if TYPE_CHECKING:
@@ -35,6 +38,28 @@ LABELS = r"label|class|answer|target|tgt|truth|summar|translat"
 ONE_COLUMN = "\x1f"
 """A separator that no text holds."""
 SEPARATORS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|", "space": r"\s+", "\\t": "\t"}
+
+
+READERS: dict[str, Callable[..., Any]] = {"read_documents": read_documents, "read_tagged": read_tagged}
+"""Readers that are not pandas'; programs carry their text."""
+
+
+def reader_source(name: str) -> str:
+    """One of `READERS` as programs carry it: without annotations; "" for a reader of pandas."""
+    if name not in READERS:
+        return ""
+    tree = ast.parse(inspect.getsource(READERS[name]))
+    function = tree.body[0]
+    assert isinstance(function, ast.FunctionDef)
+    for argument in (*function.args.args, function.args.kwarg):
+        if argument is not None:
+            argument.annotation = None
+    function.returns = None
+    function.body = [
+        ast.Assign([s.target], s.value, lineno=s.lineno) if isinstance(s, ast.AnnAssign) and s.value else s
+        for s in function.body
+    ]
+    return ast.unparse(tree)
 
 
 def is_table(path: Path) -> bool:
@@ -267,12 +292,13 @@ def read_table(path: Path, reader: Reader, rows: int | None = None) -> pd.DataFr
 
         return read_images(path, reader) if rows is None else read_images(path, reader).head(rows)
     options = dict(reader.options)
-    if rows is not None and (reader.function == "read_csv" or options.get("lines")):
+    plain = options.get("reader", reader.function)
+    if rows is not None and (plain == "read_csv" or options.get("lines")):
         options["nrows"] = rows
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)
-            call = read_documents if reader.function == "read_documents" else getattr(pd, reader.function)
+            call = READERS.get(reader.function) or getattr(pd, reader.function)
             frame: pd.DataFrame = call(path, **options)
     except Exception as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any
 from text_to_ml.errors import DataError, TaskError, did_you_mean
 from text_to_ml.metrics import check_fits, default_metric, find_metric, get_metric, load_metric
 from text_to_ml.task.choices import option_columns
+from text_to_ml.task.documents import document_folders
 from text_to_ml.task.files import Found, find_files
 from text_to_ml.task.image_frames import NAME, name_column
-from text_to_ml.task.images import find_images, has_images_only
+from text_to_ml.task.images import find_images, has_images
+from text_to_ml.task.profile import NUMBER_MARKS
+from text_to_ml.task.reading import is_table
+from text_to_ml.task.tags import with_tags
 from text_to_ml.task.targets import find_targets
 from text_to_ml.values import Category, Column, Description, Domain, Form, Table, Task
 
@@ -26,6 +30,8 @@ POSITIVE = ("1", "yes", "true", "positive", "y", "t", "malignant", "churn", "def
 MAX_CLASSES = 1000
 MAX_IDENTITIES = 5000
 """Classes of images: who is to be recognised may be one of many."""
+MOST_NUMBERS = 20
+"""So many different numbers, written as texts, may be classes."""
 
 
 def understand(description: Description, workspace: Path) -> Task:
@@ -34,7 +40,7 @@ def understand(description: Description, workspace: Path) -> Task:
     if domain is Domain.VISION:
         found = find_images(description, workspace)
     else:
-        found = find_files(description, workspace, domain is Domain.TEXT)
+        found = with_tags(description, find_files(description, workspace, domain is Domain.TEXT))
     notes = list(found.notes)
     targets = find_targets(description, found)
     frame = found.labels if found.labels is not None else found.samples
@@ -42,11 +48,13 @@ def understand(description: Description, workspace: Path) -> Task:
     if not len(frame):
         raise DataError(f"{found.tables[0].key}: every value of the target {', '.join(targets)} is missing.")
     category = category_of(description, frame[list(targets)])
-    if category is Category.SEQUENCE and "domain" not in description.options:
+    sequence = category is Category.SEQUENCE and "domain" not in description.options
+    if sequence or (domain is Domain.TABULAR and holds_texts_alone(description, found, targets)):
         domain = Domain.TEXT
     classes = classes_of(description, category, frame[targets[0]]) if category.is_classification else ()
     most = MAX_CLASSES if found.pictures is None else MAX_IDENTITIES
-    check_targets(category, frame[list(targets)], classes, found.tables[0].key, most)
+    said = description.options.get("category")
+    check_targets(category, frame[list(targets)], classes, found.tables[0].key, most, said)
     metric, options = metric_of(description, workspace, category)
     options = {**options, **numbers_of(description.options.get("metric_options"))}
     check_fits(get_metric(metric, **options) if not metric.endswith(".py") else load_metric(Path(metric)), category)
@@ -92,7 +100,7 @@ def whole_text(description: Description) -> str:
 
 
 def domain_of(description: Description, workspace: Path) -> Domain:
-    """Tabular unless the description says images or texts, or the workspace holds images and no table."""
+    """Tabular unless the description says images or texts, or the workspace holds images, or folders of documents, and no table."""
     given = description.options.get("domain")
     if given is not None:
         if given not in list(Domain):
@@ -107,7 +115,19 @@ def domain_of(description: Description, workspace: Path) -> Domain:
         return Domain.VISION
     if re.match(r"\W*(texts?|essays?|reviews?|documents?|sentences?|news)\b", start):
         return Domain.TEXT
-    return Domain.VISION if not re.search(r"\b(table|csv)", start) and has_images_only(workspace) else Domain.TABULAR
+    if re.search(r"\b(table|csv)", start) or any(p.is_file() and is_table(p) for p in workspace.iterdir()):
+        return Domain.TABULAR
+    if has_images(workspace):
+        return Domain.VISION
+    tables = [p for p in workspace.rglob("*") if p.is_file() and is_table(p) and p.suffix != ".txt"]
+    return Domain.TEXT if not tables and document_folders(workspace) else Domain.TABULAR
+
+
+def holds_texts_alone(description: Description, found: Found, targets: tuple[str, ...]) -> bool:
+    """True where all there is to learn from are columns of texts, and neither front matter nor text calls it a table."""
+    said = "domain" in description.options or re.match(r"\W*(tabular|table|csv)", description.input_data.strip(), re.I)
+    kinds = {c.kind for c in found.tables[0].columns if c.name not in (*targets, found.entity)}
+    return not said and kinds - {"identifier", "constant"} == {"text"}
 
 
 def category_of(description: Description, targets: pd.DataFrame) -> Category:
@@ -189,10 +209,26 @@ def classes_of(description: Description, category: Category, column: pd.Series[A
     return tuple(labels)
 
 
+def numbers_as_text(column: pd.Series[Any]) -> str:
+    """An example where nearly all values are numbers with a sign of per cent or money, or with marks between thousands; else ""."""
+    import pandas as pd
+
+    if column.dtype.kind in "iufbM":
+        return ""
+    texts = column.astype(str)
+    numbers = pd.to_numeric(texts.str.replace(NUMBER_MARKS, "", regex=True), errors="coerce")
+    return str(texts[numbers.notna()].iloc[0]) if numbers.notna().mean() > 0.95 else ""
+
+
 def check_targets(
-    category: Category, targets: pd.DataFrame, classes: tuple[Any, ...], key: str, most: int = MAX_CLASSES
+    category: Category,
+    targets: pd.DataFrame,
+    classes: tuple[Any, ...],
+    key: str,
+    most: int = MAX_CLASSES,
+    said: Any = None,
 ) -> None:
-    """DataError for one class only, too many classes, constant or unreadable numbers."""
+    """DataError for one class only, too many classes, constant or unreadable numbers. ``said``: the category of the front matter."""
     name = targets.columns[0]
     if category.is_classification and len(classes) < 2:
         raise DataError(
@@ -202,6 +238,11 @@ def check_targets(
         raise DataError(
             f"{key}: the target {name!r} holds {len(classes)} classes, more than {most}. If it is a number, say "
             "'category: regression' in the front matter."
+        )
+    if said is None and len(classes) > MOST_NUMBERS and (written := numbers_as_text(targets.iloc[:, 0])):
+        raise DataError(
+            f"{key}: the target {name!r} holds numbers written as text, like {written!r}. Write them as plain numbers, or say "
+            "'category: classification' in the front matter."
         )
     if category is Category.SEQUENCE and targets.shape[1] > 1:
         raise TaskError(

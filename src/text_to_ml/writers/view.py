@@ -17,6 +17,7 @@ from typing import Any
 from text_to_ml.machine import memory_gb
 from text_to_ml.metrics import get_metric
 from text_to_ml.task.reading import before_text, read_table
+from text_to_ml.task.tagged import OWN
 from text_to_ml.values import Column, Domain, Table, Task
 
 SHARES = ("names", "summary", "rows")
@@ -105,10 +106,23 @@ def call_of(table: Table, options: str) -> str:
         return documents_in_words(table)
     if table.reader.function.startswith("image_"):
         return images_in_words(table)
+    if table.reader.function == "read_tagged":
+        return tagged_in_words(table)
     call = f"pd.{table.reader.function}(files[{table.key!r}]{options})"
     if before_text(table.reader):
         call += "; for new data each line is the text alone, which this call puts in the first column"
     return call
+
+
+def tagged_in_words(table: Table) -> str:
+    """How a table with a column of several labels is read."""
+    told = table.reader.options
+    plain = "".join(f", {k}={v!r}" for k, v in told.items() if k not in OWN)
+    return (
+        f"pd.{told['reader']}(files[{table.key!r}]{plain}), then its column {told['column']!r} (several labels, separated by "
+        f"{told['separator']!r}, or a list) is replaced by a column for each target: 1 where the row has this label, else 0; new data "
+        "has no such column"
+    )
 
 
 def documents_in_words(table: Table) -> str:

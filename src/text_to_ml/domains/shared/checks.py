@@ -15,7 +15,7 @@ from text_to_ml.domains.shared.cases import ModelingCase, PostProcessingCase
 
 def as_text(value: Any) -> str:
     """A value as text, so that 1, 1.0 and "1" compare equal and missing is ""."""
-    if value is None or (not isinstance(value, str) and pd.isna(value)):
+    if value is None or (np.ndim(value) == 0 and not isinstance(value, str) and pd.isna(value)):
         return ""
     try:
         return repr(float(value))

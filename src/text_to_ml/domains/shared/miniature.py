@@ -18,6 +18,7 @@ from text_to_ml.plan import Plan
 from text_to_ml.program import to_json
 from text_to_ml.task.documents import NAME, write_documents
 from text_to_ml.task.reading import before_text, read_table
+from text_to_ml.task.tagged import joined
 from text_to_ml.values import Category, Reader, Task
 
 ENTITIES = 90
@@ -149,6 +150,8 @@ def _every_target(task: Task, labels: pd.DataFrame) -> pd.DataFrame:
 def write_table(frame: pd.DataFrame, path: Path, reader: Reader) -> Path:
     """Write a table so that the same reader reads it back."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if reader.function == "read_tagged":
+        frame, reader = joined(frame, reader)
     options = reader.options
     if reader.function == "read_documents":
         write_documents(frame, path, options)

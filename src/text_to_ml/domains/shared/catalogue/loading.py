@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from text_to_ml.task.documents import reader_source
-from text_to_ml.task.reading import before_text
+from text_to_ml.task.reading import before_text, reader_source
 from text_to_ml.values import Column, Reader, Task
 
 
@@ -15,7 +14,7 @@ def loading(task: Task) -> dict[str, Any]:
     table, labels = task.samples_table, task.labels_table
     return {
         "targets": literal(list(task.targets)),
-        "documents": reader_source() if table.reader.function == "read_documents" else "",
+        "own_reader": reader_source(table.reader.function),
         "label_first": before_text(table.reader),
         "reader": table.reader.function,
         "key": literal(table.key),
