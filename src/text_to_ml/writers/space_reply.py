@@ -26,7 +26,10 @@ from text_to_ml.values import Category, Task
 
 MOST_HYPERPARAMETERS = 6
 MOST_POST = 3
-TAKEN = ("n_features", "shape", "n_outputs", "seed", "threads", "classes", "self", "files", "samples", "targets")
+TAKEN = (
+    "n_features", "shape", "n_outputs", "seed", "threads", "classes", "self", "files", "samples", "targets", "fit", "transform", "predict",
+    "predict_proba", "load",
+)  # fmt: skip
 NUMBER_OR_NONE = {"type": ["number", "null"]}
 PARAMETER = {
     "type": "object",
