@@ -59,6 +59,11 @@ bench-search: $(READY)
 	$(BIN)/pip install --quiet 'optuna>=5,<6'
 	PYTHONPATH=src $(or $(TORCH_PYTHON),$(BIN)/python) -m benchmarks.search $(OPTIONS)
 
+# App. C.5; the interpreter must have torch, lightning and transformers
+.PHONY: bench-proxies
+bench-proxies: $(READY)
+	PYTHONPATH=src $(or $(TORCH_PYTHON),$(BIN)/python) -m benchmarks.proxies $(OPTIONS)
+
 bench-mutations: $(READY) system
 	$(BIN)/python benchmarks/mutations.py $(if $(wildcard ../shared/data),--data ../shared/data)
 

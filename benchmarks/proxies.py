@@ -1,10 +1,11 @@
-"""Zero-cost proxies on synthetic data: how far each moves from seed to seed, and what it costs.
+"""Zero-cost proxies on synthetic data: how far each moves from seed to seed, what it costs, and whether it tells the trained score.
 
-    python benchmarks/proxies.py [--seeds 50] [--batch 32] [--out FILE]
+    python -m benchmarks.proxies [--seeds 50] [--batch 32] [--out FILE]
 
 Networks have fixed random weights; the synthetic data of one shape is drawn anew for each seed. The mean relative deviation is
 mean |v - mean| / |mean| over the seeds, in percent; the paper (App. C.5) gives 0.76 % for its worst proxy, on pretrained
-networks. Seconds are the median of one call, on one thread. Needs the extra `deep`. Imports only public names.
+networks. Seconds are the median of one call, on one thread. Rank correlations: over the trained networks of `benchmarks.search`, where
+that table is in benchmarks/cache (strategies/correlation.py). Needs the extra `deep`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 import torch
 import transformers
+from benchmarks.strategies import correlation
 from torch import nn
 
 from text_to_ml.search.proxies import PROXIES, ProxyScores, evaluate
@@ -198,12 +200,24 @@ def main() -> None:
                 print(
                     f"{row['network']}, {p}: {row[p]['failed']} of {row['seeds']} failed: {'; '.join(row[p]['reasons'])}"
                 )
+    correlated = correlation.correlations(*correlation.trained()) if correlation.there() else {}
+    print(
+        f"\nrank correlation with the trained score\n\n{correlation.markdown(correlated)}"
+        if correlated
+        else correlation.ABSENT
+    )
     versions = {
         "python": platform.python_version(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
     }
-    summary = {"paper_worst_percent": PAPER, "worst_percent": worst[0], "worst": worst[1:], "mean_percent": mean}
+    summary = {
+        "paper_worst_percent": PAPER,
+        "worst_percent": worst[0],
+        "worst": worst[1:],
+        "mean_percent": mean,
+        "rank_correlation": correlated,
+    }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(
         json.dumps({"versions": versions, **summary, "rows": rows}, indent=1) + "\n", encoding="utf-8"
