@@ -47,17 +47,13 @@ def python_of(peer: str, folder: Path) -> str:
     venv.create(home, with_pip=True)
     print(f"installing {peer} into {home}", file=sys.stderr, flush=True)
     with log.open("w") as stream:
-        for what in (PACKAGES[peer], ("--no-deps", ALONE[peer]) if peer in ALONE else ()):
+        for what in (PACKAGES[peer], *([("--no-deps", ALONE[peer])] if peer in ALONE else [])):
             line = [str(python), "-m", "pip", "install", "--quiet", *what]
             try:
-                done = (
-                    subprocess.run(line, stdout=stream, stderr=stream, timeout=60 * MINUTES, check=False)
-                    if what
-                    else None
-                )
+                done = subprocess.run(line, stdout=stream, stderr=stream, timeout=60 * MINUTES, check=False)
             except subprocess.TimeoutExpired:
                 raise PeerError(f"{peer}: its installation took more than {MINUTES} minutes") from None
-            if done is not None and done.returncode:
+            if done.returncode:
                 raise PeerError(f"{peer}: could not be installed ({last(log)})")
     mark.touch()
     return str(python)

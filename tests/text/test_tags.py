@@ -17,7 +17,7 @@ from text_to_ml.run import Run
 from text_to_ml.sandbox.base import Sandbox
 from text_to_ml.task import check
 from text_to_ml.task.reading import read_table
-from text_to_ml.values import Category, Domain
+from text_to_ml.values import Category, Domain, Reader
 from text_to_ml.verify import Verifier
 from text_to_ml.writers.catalogue import CatalogueWriter
 from text_to_ml.writers.view import table_view
@@ -72,6 +72,17 @@ def test_a_table_of_labels_is_written_as_it_was(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(again, frame.head(9))
     new = frame[["id", "question"]]
     assert list(read_table(write_table(new, tmp_path / "new.csv", reader), reader).columns) == ["id", "question"]
+
+
+def test_without_a_header_the_labels_stay_in_their_place(tmp_path: Path) -> None:
+    path = tmp_path / "q.csv"
+    path.write_text("a;b,how to sort,1\nnan,what is a list,2\n,why so slow,3\n", encoding="utf-8")
+    options = {"header": None, "names": ["column_1", "column_2", "column_3"]}
+    told = {"reader": "read_csv", "column": "column_1", "separator": ";", "labels": ["a", "b", "nan"]}
+    reader = Reader("read_tagged", {**told, **options, "keep_default_na": False, "na_values": [""]})
+    frame = read_table(path, reader)
+    assert frame[["a", "b", "nan"]].to_numpy().tolist() == [[1, 1, 0], [0, 0, 1], [0, 0, 0]]
+    pd.testing.assert_frame_equal(read_table(write_table(frame, tmp_path / "again.csv", reader), reader), frame)
 
 
 def test_a_run_predicts_the_labels_of_new_texts(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,16 @@ import pytest
 from PIL import Image
 
 from text_to_ml.errors import AmbiguousTaskError, DataError, TaskError
+from text_to_ml.program import Stage
+from text_to_ml.runtime.job import execute
 from text_to_ml.task import check
 from text_to_ml.task.explain import explain
 from text_to_ml.task.images import pattern_of
 from text_to_ml.task.pickles import batch_of, read_pickle
 from text_to_ml.task.pictures import look_at
+from text_to_ml.task.reading import read_table
 from text_to_ml.values import Category, Domain, Form, Task
+from text_to_ml.writers.catalogue import CatalogueWriter
 
 from ..conftest import command
 from .conftest import LAYOUTS, SHAPES, many, save, write_images
@@ -290,3 +295,21 @@ def known(name: str) -> Task:
 def test_tasks_of_the_paper_are_understood(name: str, target: str, classes: int, form: Form) -> None:
     task = known(name)
     assert (task.targets, len(task.classes), task.form) == ((target,), classes, form)
+
+
+def test_programs_split_the_labels_of_images_as_check_does(pictures: dict[str, Path], tmp_path: Path) -> None:
+    shutil.copytree(pictures["tags"], tmp_path / "task")
+    table = check(tmp_path / "task").samples_table.path
+    frame = pd.read_csv(table)
+    frame.assign(tags=[repr(t.split("|")) for t in frame["tags"]]).to_csv(table, index=False)
+    task = check(tmp_path / "task")
+    assert task.targets == ("bars", "cross", "disc", "even", "odd")
+    writer = CatalogueWriter()
+    module = writer.module(task, writer.space(task).stage(Stage.PREPARATION)[0])
+    files = {t.key: t.path for t in task.tables}
+    _, targets = execute(module.source).load(files)
+    assert (
+        targets.to_numpy().tolist()
+        == read_table(table, task.samples_table.reader)[list(task.targets)].to_numpy().tolist()
+    )
+    assert targets.sum(axis=1).min() >= 2

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from text_to_ml.errors import DataError
 from text_to_ml.task.pickles import read_batch
-from text_to_ml.task.tagged import split_tags
 from text_to_ml.values import Reader
 
 if TYPE_CHECKING:
@@ -74,15 +73,10 @@ def labels_in(names: Sequence[str], pattern: str) -> list[str | None]:
 
 def read_named(path: Path, options: Mapping[str, Any]) -> pd.DataFrame:
     """A table of image names, in the form that samples and targets have: the column that is called "image" holds pixels
-    there, so the names move to `NAME`, and a column of several labels becomes one column for each label."""
+    there, so the names move to `NAME`."""
     from text_to_ml.task.reading import read_table
 
     frame = read_table(path, Reader(str(options["function"]), options["options"]))
-    tags = options.get("tags")
-    if tags is not None and tags in frame.columns:
-        parts = [split_tags(v, str(options["separator"])) for v in frame[tags]]
-        frame = frame.drop(columns=[tags])
-        frame = frame.assign(**{label: [int(label in p) for p in parts] for label in options["labels"]})
     return frame.rename(columns={"image": NAME}) if options.get("image") == "image" else frame
 
 

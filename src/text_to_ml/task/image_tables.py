@@ -12,7 +12,7 @@ from text_to_ml.task.files import Found
 from text_to_ml.task.image_frames import by_name, find_image, name_column, read_named
 from text_to_ml.task.profile import profile_table
 from text_to_ml.task.reading import read_table
-from text_to_ml.task.tags import MARKS, tags_of
+from text_to_ml.task.tags import MARKS, tagged_reader, tags_of
 from text_to_ml.values import Description, Reader, Table
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def name_images(
     said = f"{description.output_data} {description.objective} {description.files} {description.input_data}"
     samples = read_table(main.path, reader)
     tags = tags_of(description, replace(found, samples=samples), said, (*MARKS, " "), reserved="image")
-    wrapped = {"function": reader.function, "options": dict(reader.options), "image": column, **tags}
+    reader = tagged_reader(reader, tags) if tags else reader
+    wrapped = {"function": reader.function, "options": dict(reader.options), "image": column}
     tables = []
     for table in found.tables:
         if column in [c.name for c in table.columns] and table.role in ("samples", "validation", "test"):

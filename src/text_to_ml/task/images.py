@@ -22,7 +22,7 @@ from text_to_ml.task.pickles import looks_like_pickle, read_batch
 from text_to_ml.task.pictures import look_at, pictures_of
 from text_to_ml.task.profile import profile_table
 from text_to_ml.task.reading import is_table
-from text_to_ml.task.targets import TARGET_NAMES, in_text
+from text_to_ml.task.targets import TARGET_NAMES, given_targets, in_text
 from text_to_ml.values import Category, Description, Pictures, Reader, Table
 
 if TYPE_CHECKING:
@@ -197,9 +197,8 @@ def labels_of(description: Description, table: Table) -> tuple[str, ...] | None:
     """The labels among what a pickle holds: named in the front matter or the Output section, else called as labels are, else the only
     column, unless it tells rows apart; None where it holds none."""
     names = [c.name for c in table.columns]
-    given = description.options.get("target")
-    if given is not None:
-        wanted = given if isinstance(given, list) else [part.strip() for part in str(given).split(",")]
+    wanted = given_targets(description, names)
+    if wanted:
         return tuple(wanted) if set(wanted) <= set(names) else None
     usual = [n for n in names if n.casefold() in TARGET_NAMES]
     only = [c.name for c in table.columns if c.distinct < table.rows] if len(names) == 1 else []

@@ -41,13 +41,15 @@ def profile_column(series: pd.Series[Any], name: str) -> Column:
     return Column(name, kind, missing, distinct, low, high, examples, round(words, 1))
 
 
-NUMBER_MARKS = r"[,%$€£\s]"
-"""What stands beside the digits of a number that is written as a text."""
+def are_numbers(texts: pd.Series[str]) -> pd.Series[bool]:
+    """Which texts are numbers, with signs of money or per cent and marks between thousands left out of account."""
+    import pandas as pd
+
+    return pd.to_numeric(texts.str.replace(r"[,%$€£\s]", "", regex=True), errors="coerce").notna()
 
 
 def kind_of(present: pd.Series[Any], name: str, distinct: int, rows: int) -> str:
     """The kind of a column from its values that are not missing."""
-    import pandas as pd
 
     code = present.dtype.kind
     if code == "b":
@@ -64,8 +66,7 @@ def kind_of(present: pd.Series[Any], name: str, distinct: int, rows: int) -> str
         return "boolean"
     if looks_like_date(part):
         return "date"
-    numeric = pd.to_numeric(part.str.replace(NUMBER_MARKS, "", regex=True), errors="coerce")
-    if numeric.notna().mean() > 0.95 and distinct > 2:
+    if are_numbers(part).mean() > 0.95 and distinct > 2:
         return "number"
     if looks_like_identifier(present, name, distinct, rows):
         return "identifier"

@@ -28,7 +28,7 @@ def read_tagged(
     frame: pd.DataFrame = getattr(pd, reader)(path, **options)
     if column not in frame.columns:
         return frame
-    parts = [v if isinstance(v, list) else str(v).split(separator) for v in frame[column]]
+    parts = [v if isinstance(v, list) else str(v).split(separator) for v in frame[column].fillna("")]
     rows = [{str(p).strip(" []'\"") for p in row} for row in parts]
     marks = {label: [int(label in row) for row in rows] for label in labels}
     return pd.concat([frame.drop(columns=column), pd.DataFrame(marks, index=frame.index)], axis=1)
@@ -43,4 +43,5 @@ def joined(frame: pd.DataFrame, reader: Reader) -> tuple[pd.DataFrame, Reader]:
         rows = frame[there].to_dict("records")
         texts = [separator.join(label for label in there if row[label] == 1) for row in rows]
         frame = frame.drop(columns=there).assign(**{column: texts})
+        frame = frame[plain["names"]] if plain.get("names") else frame  # without a header the order tells columns apart
     return frame, Reader(reader.options["reader"], plain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from text_to_ml.errors import AmbiguousTaskError, DataError
 from text_to_ml.task.files import Found
@@ -14,6 +14,9 @@ from text_to_ml.task.reading import read_table
 from text_to_ml.task.tagged import split_tags
 from text_to_ml.task.targets import find_targets
 from text_to_ml.values import Description, Reader, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_TAGS = 500
 MARKS = ("|", ";", ",")
@@ -56,20 +59,22 @@ def with_tags(description: Description, found: Found) -> Found:
     tags = tags_of(description, found, f"{description.output_data} {description.objective}")
     if not tags:
         return found
-    tables = tuple(_tagged(t, tags) for t in found.tables)
-    frame = read_table(tables[0].path, tables[0].reader)
+    main, frame = _tagged(found.tables[0], tags)
+    again = [t.role in ("validation", "test") and tags["tags"] in [c.name for c in t.columns] for t in found.tables[1:]]
+    others = [_tagged(t, tags)[0] if yes else t for t, yes in zip(found.tables[1:], again, strict=True)]
     note = f"{tags['tags']} holds several labels, separated by {tags['separator']!r}: each is predicted."
-    return replace(found, tables=tables, samples=frame, targets=tuple(tags["labels"]), notes=(*found.notes, note))
+    return replace(
+        found, tables=(main, *others), samples=frame, targets=tuple(tags["labels"]), notes=(*found.notes, note)
+    )
 
 
-def _tagged(table: Table, tags: dict[str, Any]) -> Table:
-    if tags["tags"] not in [c.name for c in table.columns] or table.role not in ("samples", "validation", "test"):
-        return table
-    told = {
-        "reader": table.reader.function,
-        "column": tags["tags"],
-        "separator": tags["separator"],
-        "labels": tags["labels"],
-    }
-    reader = Reader("read_tagged", {**told, **table.reader.options})
-    return profile_table(read_table(table.path, reader), table.key, table.path, table.role, reader)
+def _tagged(table: Table, tags: dict[str, Any]) -> tuple[Table, pd.DataFrame]:
+    reader = tagged_reader(table.reader, tags)
+    frame = read_table(table.path, reader)
+    return profile_table(frame, table.key, table.path, table.role, reader), frame
+
+
+def tagged_reader(reader: Reader, tags: dict[str, Any]) -> Reader:
+    """The reader of a table whose column of several labels becomes one column for each; ``tags``: of `tags_of`."""
+    told = {"column": tags["tags"], "separator": tags["separator"], "labels": tags["labels"]}
+    return Reader("read_tagged", {"reader": reader.function, **told, **reader.options})

@@ -19,11 +19,8 @@ def find_targets(description: Description, found: Found) -> tuple[str, ...]:
         return found.targets
     source = found.tables[1] if found.labels is not None else found.tables[0]
     names = [c.name for c in source.columns if c.name != found.entity]
-    given = description.options.get("target")
-    if given is not None:
-        wanted = given if isinstance(given, list) else [part.strip() for part in str(given).split(",")]
-        if str(given) in names:
-            wanted = [str(given)]
+    wanted = given_targets(description, names)
+    if wanted:
         for name in wanted:
             if name not in names:
                 raise TaskError(f"target: {name!r} is not a column of {source.key}.{did_you_mean(name, names)}")
@@ -46,6 +43,16 @@ def find_targets(description: Description, found: Found) -> tuple[str, ...]:
         f"which column of {source.key} is to be predicted? It has {shown}. Add a line 'target: {names[-1]}' (or another) "
         "between two lines '---' at the top of the task."
     )
+
+
+def given_targets(description: Description, names: list[str]) -> list[str]:
+    """What the front matter names, whether it is there or not: one of these names that may hold commas, or several; [] for nothing."""
+    given = description.options.get("target")
+    if given is None:
+        return []
+    if isinstance(given, list):
+        return given
+    return [str(given)] if str(given) in names else [part.strip() for part in str(given).split(",")]
 
 
 def possible(found: Found, names: list[str]) -> list[str]:

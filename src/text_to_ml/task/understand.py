@@ -17,7 +17,7 @@ from text_to_ml.task.documents import document_folders
 from text_to_ml.task.files import Found, find_files
 from text_to_ml.task.image_frames import NAME, name_column
 from text_to_ml.task.images import find_images, has_images
-from text_to_ml.task.profile import NUMBER_MARKS
+from text_to_ml.task.profile import are_numbers
 from text_to_ml.task.reading import is_table
 from text_to_ml.task.tags import with_tags
 from text_to_ml.task.targets import find_targets
@@ -211,13 +211,11 @@ def classes_of(description: Description, category: Category, column: pd.Series[A
 
 def numbers_as_text(column: pd.Series[Any]) -> str:
     """An example where nearly all values are numbers with a sign of per cent or money, or with marks between thousands; else ""."""
-    import pandas as pd
-
     if column.dtype.kind in "iufbM":
         return ""
     texts = column.astype(str)
-    numbers = pd.to_numeric(texts.str.replace(NUMBER_MARKS, "", regex=True), errors="coerce")
-    return str(texts[numbers.notna()].iloc[0]) if numbers.notna().mean() > 0.95 else ""
+    numbers = are_numbers(texts)
+    return str(texts[numbers].iloc[0]) if numbers.mean() > 0.95 else ""
 
 
 def check_targets(

@@ -146,11 +146,12 @@ def images_in_words(table: Table) -> str:
     """How images, or the table that names them, are read."""
     given, key = table.reader.options, table.key
     if table.reader.function == "image_table":
-        inner = "".join(f", {k}={v!r}" for k, v in given["options"].items())
-        call = f"pd.{given['function']}(files[{key!r}]{inner})"
+        told = given["options"]
+        inner = "".join(f", {k}={v!r}" for k, v in told.items() if k not in OWN)
+        call = f"pd.{told.get('reader', given['function'])}(files[{key!r}]{inner})"
         call += '.rename(columns={"image": "image_file"})' if given["image"] == "image" else ""
-        if "tags" in given:
-            call += f", whose column {given['tags']!r} holds labels separated by {given['separator']!r}: one 0/1 column for each target"
+        if given["function"] == "read_tagged":
+            call += f", whose column {told['column']!r} holds labels separated by {told['separator']!r}: one 0/1 column for each target"
         return call
     where = "at any depth" if given.get("deep") else f"/ (name + {given.get('suffix', '')!r})"
     return {

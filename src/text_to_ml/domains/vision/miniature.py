@@ -142,7 +142,7 @@ def cut_table(task: Task, workspace: Path) -> Miniature:
         copy_small(path, full / inner / path.relative_to(images.path))
     reader = Reader(str(options["function"]), options["options"])
     raw = read_table(table.path, reader).iloc[positions]
-    inside = [str(options["tags"])] if "tags" in options else list(task.targets)
+    inside = list(task.targets)
     written = write_table(raw, full / table.key, reader)
     folder = str(full / inner) if inner else str(full)
     lost = raw.head(1).assign(**{column: "not-there.png"})

@@ -24,6 +24,7 @@ def candidates(
     """One candidate for each summary. ``own``: hyperparameters of the module itself; ``rates``: the usual learning rates, of networks
     only; ``pretrained``: names of those that load weights, offered only where weights of the task's kind are at hand."""
     weights = at_hand(weights_kind(task))
+    libraries = [name for name, used in by_library(weights).items() if used]
     found = []
     for name, summary in summaries.items():
         loads, network = name in pretrained, name in rates
@@ -34,7 +35,6 @@ def candidates(
             values = (*values, choice("weights", *weights))
         if network:
             values = (*values, *fine_tuning(rates[name], 16 if loads else 32))
-        libraries = [name for name, used in by_library(weights).items() if used]
         packages = (*(PACKAGES if network else PACKAGES[:1]), *(libraries if loads else ()))
         names = tuple(weights) if loads else ()
         found.append(Candidate(Stage.MODELING, name, summary, values, packages, network=network, pretrained=names))

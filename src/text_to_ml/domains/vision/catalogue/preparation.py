@@ -9,6 +9,7 @@ from text_to_ml.domains.shared.catalogue.hyperparameters import choice, real, wh
 from text_to_ml.domains.shared.catalogue.loading import literal, options_text
 from text_to_ml.program import Candidate, Hyperparameter, Stage
 from text_to_ml.task.image_frames import LABEL, NAME, SUFFIXES, name_column
+from text_to_ml.task.reading import reader_source
 from text_to_ml.values import Pictures, Reader, Task
 
 SMALLEST, LARGEST = 16, 96
@@ -133,6 +134,5 @@ def loading(task: Task) -> dict[str, Any]:
         "options": options_text(Reader(str(options["function"]), options["options"])),
         "renamed": f".rename(columns={ {'image': NAME} })" if column == "image" else "",
         "name_column": literal(name_column(column)),
-        "tags": literal(options["tags"]) if "tags" in options else "",
-        "separator": literal(options.get("separator")),
+        "own_reader": reader_source(str(options["function"])),
     }
