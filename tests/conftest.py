@@ -20,6 +20,12 @@ ROOT = Path(__file__).resolve().parents[1]
 KIND = next((kind for kind in LADDER if not probe(kind)), "none")
 
 
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No memory of what a server refused: a port that is given out twice would bring it from another test."""
+    monkeypatch.setattr("text_to_ml.llm.structured._ladders", {})
+
+
 @pytest.fixture(scope="session")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("sandboxed")
