@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from text_to_ml.domains.base import get_domain
 from text_to_ml.errors import OptionError
 from text_to_ml.sandbox import cgroup, open_sandbox, probe
 from text_to_ml.sandbox.base import ExecutionResult, Job, Limits, Status
@@ -129,6 +130,16 @@ def test_what_modules_import_is_warm_soon(tmp_path: Path) -> None:
         box.run(Job("builtins:len", [], tmp_path, imports=("numpy", "no_such_module")), Limits())
         time.sleep(0.3)
         assert box.warm_seconds == seconds, "what is held, or cannot be had, is not asked for again"
+
+
+@pytest.mark.parametrize("name", ["tabular", "text", "vision"])
+def test_what_a_domain_rehearses_leaves_no_thread_behind(name: str, tmp_path: Path) -> None:
+    modules = get_domain(name).preload()
+    rehearsed = [m for m in modules if m.endswith(".rehearsal")]
+    with WarmSandbox(open_kind(), preload=modules, writable=[tmp_path]) as box:
+        ask = Job("builtins:eval", f"sorted({set(rehearsed)!r} & {{*__import__('sys').modules}})", tmp_path)
+        assert box.run(ask, Limits()).value == sorted(rehearsed) != []
+        assert not box.preload_failures
 
 
 def open_kind():  # type: ignore[no-untyped-def]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,13 +21,10 @@ from text_to_ml.runtime.job import execute
 from text_to_ml.search.ensemble import EnsembleSearch, blend_of, greedy
 from text_to_ml.search.finalists import rescored
 from text_to_ml.search.trial import Budget, Trial
-from text_to_ml.start import Options, begin, record_start, setting_of
+from text_to_ml.start import setting_of
 from text_to_ml.task import check
 from text_to_ml.values import Form
-from text_to_ml.workshop import Workshop
 from text_to_ml.writers.catalogue import CatalogueWriter
-
-from ..conftest import KIND, ROOT
 
 TRUTH = np.linspace(0.0, 1.0, 50)
 
@@ -164,24 +159,6 @@ def test_a_load_that_does_the_same_is_left_out(workspaces: dict[str, Path]) -> N
 
 
 # ------------------------------------------------------------------------------------------ in a run
-
-
-@pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any, Any, Budget]]:
-    """A finished search for labels, its workshop still open."""
-    given = {"evaluations": 6, "strategy": "random", "ensemble": True, "sandbox": "none" if KIND == "none" else "auto"}
-    options = Options.make(**given)
-    understood, store, _ = begin(ROOT / "examples/iris", None, tmp_path_factory.mktemp("joined") / "run", options)
-    record_start(store, understood, options)
-    budget = Budget(evaluations=options.evaluations)
-    with Workshop(understood, options, store, budget, threading.Event()) as shop:
-        space, plan = shop.outline()
-        verifier = shop.verifier(space, plan)
-        made = shop.study(space, shop.generator(plan, verifier), frozenset(), verifier)
-        made.run(budget)
-        yield made, shop, store, budget
-        made.close()
-    store.close()
 
 
 def test_an_ensemble_of_labels_repeats_its_score_when_it_is_handed_over(searched: tuple[Any, Any, Any, Budget]) -> None:

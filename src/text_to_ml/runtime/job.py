@@ -82,17 +82,21 @@ def load_samples(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def fit_predict(payload: dict[str, Any]) -> dict[str, Any]:
-    """Fit on one training part; leaves outputs_<i>.npy for each list of positions in payload["parts"]."""
+    """Fit on one training part; leaves outputs.npy of the positions in payload["held_out"], and where payload["post"] is true,
+    for post-processing that fits nothing, predictions.npy in the form that the metric takes."""
     started = time.perf_counter()
     workflow, module = open_workflow(payload)
     samples = pd.read_pickle(payload["samples"])  # written by the host
     train = np.load(payload["train"], allow_pickle=False)
     codes = np.load(payload["targets"], allow_pickle=False)
-    parts = [np.load(part, allow_pickle=False) for part in payload["parts"]]
+    held_out = np.load(payload["held_out"], allow_pickle=False)
     ready = time.perf_counter()
-    for number, outputs in enumerate(workflow.fit_predict(workflow, samples, train, codes, parts)):
-        np.save(f"outputs_{number}.npy", module.plain_array(outputs), allow_pickle=False)
+    outputs = module.plain_array(workflow.fit_predict(workflow, samples, train, codes, [held_out])[0])
+    np.save("outputs.npy", outputs, allow_pickle=False)
     seconds = time.perf_counter() - ready
+    if payload["post"]:
+        predictions = module.new_post_processing(workflow).transform(outputs)
+        np.save("predictions.npy", module.scorable(workflow, predictions), allow_pickle=False)
     return {"seconds": seconds, "overhead": ready - started, "training": list(getattr(module, "TRAINED", []))}
 
 

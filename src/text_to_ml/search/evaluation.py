@@ -23,7 +23,7 @@ from text_to_ml.runtime.job import compile_source
 from text_to_ml.sandbox.base import Limits, Sandbox
 from text_to_ml.search.data import DataStore, LoadError
 from text_to_ml.search.fidelity import Part
-from text_to_ml.search.trial_jobs import JobError, TrialJobs
+from text_to_ml.search.trial_jobs import Fitted, JobError, TrialJobs
 from text_to_ml.syntax import load_arrays
 
 
@@ -142,17 +142,18 @@ class Evaluator:
             folds = self.data.folds(loaded, repeat, 1.0 if network else share)
             folds = folds if part is None else folds[: part.folds]
             run.plan_training(configuration, len(folds), share)
-            outputs = list(start[: len(folds)])
+            fitted = [Fitted(outputs) for outputs in start[: len(folds)]]
             for i, fold in enumerate(folds):
-                if i >= len(outputs):
-                    outputs.append(run.outputs(loaded, fold, f"fold {i}"))
+                if i >= len(fitted):
+                    fitted.append(run.fitted(loaded, fold, f"fold {i}"))
                 if i == 1 and len(folds) > 2 and len(rival) == len(folds):
-                    scores = run.scores(folds[:2], run.predictions(folds[:2], outputs))
+                    scores = run.scores(folds[:2], run.predictions(folds[:2], fitted[:2]))
                     if hopeless(scores, rival, self.setting.metric.direction == "minimize"):
                         seconds = time.perf_counter() - started
                         return replace(record(run), folds=tuple(scores), status=EARLY, seconds=seconds)
-            predictions = run.predictions(folds, outputs)
+            predictions = run.predictions(folds, fitted)
             scores = run.scores(folds, predictions)
+            outputs = [f.outputs for f in fitted]
             self.keep(name, outputs, predictions)
             return replace(
                 record(run),
@@ -176,7 +177,7 @@ class Evaluator:
             loaded = self.data.load(run.program, modules[Stage.PREPARATION].source)
             folds = self.data.folds(loaded)[:1]
             run.plan_training(configuration, 5, 1 / LARGEST_BUDGET)
-            scores = run.scores(folds, run.predictions(folds, [run.outputs(loaded, folds[0], "fold 0")]))
+            scores = run.scores(folds, run.predictions(folds, [run.fitted(loaded, folds[0], "fold 0")]))
             return Evaluation(float(np.mean(scores)), tuple(scores), seconds=time.perf_counter() - started)
         except (LoadError, JobError, ValueError) as error:
             status = getattr(error, "status", "failed")
@@ -221,7 +222,7 @@ class Evaluator:
     ) -> list[np.ndarray]:
         """Predictions of each fold, from any outputs, by the post-processing of this configuration; ValueError says why not."""
         with self._posting(modules, configuration, f"post-{repeat}") as run:
-            return run.predictions(self.data.reference_folds(repeat), list(outputs))
+            return run.predictions(self.data.reference_folds(repeat), [Fitted(o) for o in outputs])
 
     def post_processed_test(
         self,
@@ -263,10 +264,10 @@ class Evaluator:
             fold = self.data.test_fold(loaded)
             if fold is None:
                 return None
-            outputs = run.outputs(loaded, fold, "test")
+            fitted = run.fitted(loaded, fold, "test")
             codes = np.concatenate([f.codes for f in self.data.folds(loaded)])
-            predictions = run.post(outputs, (np.concatenate(outputs_of_folds), codes), "test")
-            return Held(fold.codes, outputs, predictions)
+            predictions = run.finished(fitted, (np.concatenate(outputs_of_folds), codes), "test post")
+            return Held(fold.codes, fitted.outputs, predictions)
         except (LoadError, JobError, ValueError) as error:
             return Held(nothing, nothing, nothing, str(error))
         finally:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,6 +33,15 @@ class JobError(Exception):
         text = "\n".join(t for t in (f"{what}: {result.status}. {result.error}", result.traceback) if t)
         super().__init__(text)
         self.status = str(result.status)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a model made of held-out rows: raw outputs (rows, K), and predictions in the form that the metric takes where
+    post-processing needs nothing else."""
+
+    outputs: np.ndarray
+    predictions: np.ndarray | None = None
 
 
 class Owner(Protocol):
@@ -105,13 +115,14 @@ class TrialJobs:
         self.fit_seconds += result.number("seconds")
         return scratch, result.value
 
-    def outputs(self, loaded: Loaded, fold: Fold, name: str) -> np.ndarray:
-        """Raw outputs for the held-out rows of a fold: (rows, K)."""
+    def fitted(self, loaded: Loaded, fold: Fold, name: str) -> Fitted:
+        """Fit on a fold's training rows; what comes of its held-out rows."""
         payload: dict[str, Any] = {
             "samples": str(loaded.samples),
             "train": str(fold.train),
             "targets": str(fold.targets),
-            "parts": [str(fold.held_out)],
+            "held_out": str(fold.held_out),
+            "post": not self.fits_post,
         }
         readable = [loaded.samples, fold.train, fold.targets, fold.held_out]
         if self.network:
@@ -121,25 +132,23 @@ class TrialJobs:
         scratch, value = self.run(FIT, payload, readable, name)
         if self.network:
             self.training.took(name, scratch, value)
-        outputs = read_array(scratch / "outputs_0.npy", texts=self.owner.setting.kind == "sequence")
+        outputs = read_array(scratch / "outputs.npy", texts=self.owner.setting.kind == "sequence")
         if outputs.ndim != 2 or len(outputs) != fold.rows:
             raise ValueError(f"{name}: outputs have shape {outputs.shape}, expected {fold.rows} rows")
         if outputs.dtype.kind != "U" and not np.isfinite(outputs).all():
             raise ValueError(f"{name}: outputs hold missing or infinite values")
-        return outputs
+        return Fitted(outputs, None if self.fits_post else self.left(scratch, fold.rows, name))
 
     def scores(self, folds: list[Fold], predictions: list[np.ndarray]) -> list[float]:
         """The score of each fold."""
         metric = self.owner.setting.metric
         return [metric(f.codes, p) for f, p in zip(folds, predictions, strict=True)]
 
-    def predictions(self, folds: list[Fold], outputs: list[np.ndarray]) -> list[np.ndarray]:
-        """Post-process each fold; what post-processing fits is fitted on the other folds (see `cross_fit`)."""
-        codes = [f.codes for f in folds]
+    def predictions(self, folds: Sequence[Fold], fitted: Sequence[Fitted]) -> list[np.ndarray]:
+        """Predictions of each fold; what post-processing fits is fitted on the other folds (see `cross_fit`)."""
+        outputs, codes = [f.outputs for f in fitted], [f.codes for f in folds]
         if not self.fits_post:
-            whole = self.post(np.concatenate(outputs), None, "post")
-            cuts = np.cumsum([len(o) for o in outputs])[:-1]
-            return list(np.split(whole, cuts))
+            return [self.finished(f, None, f"post {i}") for i, f in enumerate(fitted)]
         if len(folds) == 1:
             halves = [np.arange(start, len(codes[0]), 2) for start in (0, 1)]
             pieces = [
@@ -155,6 +164,10 @@ class TrialJobs:
             found.append(self.post(outputs[i], fitted_on, f"post {i}"))
         return found
 
+    def finished(self, fitted: Fitted, fitted_on: tuple[np.ndarray, np.ndarray] | None, name: str) -> np.ndarray:
+        """The predictions that are there already, or those of post-processing fitted on outputs and targets."""
+        return self.post(fitted.outputs, fitted_on, name) if fitted.predictions is None else fitted.predictions
+
     def post(self, outputs: np.ndarray, fitted_on: tuple[np.ndarray, np.ndarray] | None, name: str) -> np.ndarray:
         """Predictions in the form that the metric takes."""
         folder = self.folder / f"{name.replace(' ', '-')}-in"
@@ -166,7 +179,11 @@ class TrialJobs:
         for key, array in arrays.items():
             np.save(paths[key], array, allow_pickle=False)
         scratch, _ = self.run(POST, {k: str(p) for k, p in paths.items()}, list(paths.values()), name)
+        return self.left(scratch, len(outputs), name)
+
+    def left(self, scratch: Path, rows: int, name: str) -> np.ndarray:
+        """The predictions that a job left; ValueError where they are not those of so many rows."""
         predictions = read_array(scratch / "predictions.npy", texts=self.owner.setting.kind == "sequence")
-        if len(predictions) != len(outputs):
-            raise ValueError(f"{name}: {len(predictions)} predictions for {len(outputs)} rows")
+        if len(predictions) != rows:
+            raise ValueError(f"{name}: {len(predictions)} predictions for {rows} rows")
         return predictions

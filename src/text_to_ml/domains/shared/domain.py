@@ -100,9 +100,10 @@ class SharedDomain:
     def preload(self) -> Sequence[str]:
         """What generated code imports most, and the member's own unit tests."""
         own = ("protocol", "synthetic_rules", "verification")
-        return (*COMMON_PACKAGES, "text_to_ml.runtime.job", *(f"{self.package}.{name}" for name in own))
+        return (*COMMON_PACKAGES, "text_to_ml.runtime.job", *(f"{self.package}.{name}" for name in own), REHEARSAL)
 
 
+REHEARSAL = "text_to_ml.domains.shared.rehearsal"
 COMMON_PACKAGES = (
     "numpy",
     "pandas",

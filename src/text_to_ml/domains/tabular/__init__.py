@@ -22,7 +22,8 @@ class TabularDomain(SharedDomain):
 
     def preload(self) -> Sequence[str]:
         """What generated tabular code imports most."""
-        return (*super().preload(), "sklearn.discriminant_analysis", "sklearn.gaussian_process", "xgboost", "catboost")
+        own = ("sklearn.discriminant_analysis", "sklearn.gaussian_process", "xgboost", "catboost", f"{__name__}.rehearsal")
+        return (*super().preload(), *own)
 
 
 DOMAIN = TabularDomain()
