@@ -75,6 +75,35 @@ def test_the_best_third_is_promoted_and_failures_are_not() -> None:
     assert all(p.budget == 0.4 and p.continued == 1 / 9 and p.origin == "promoted" for p in promoted)
 
 
+def test_pooled_promotions_look_at_all_brackets_and_take_nobody_twice() -> None:
+    where = space(portfolio=0)
+    strategy = get_strategy("bohb", 0, Settings(0, BUDGETS, lag=0))
+    history: list[Observation] = []
+    for number in range(30):  # two brackets of 9, 3, 1 with one of 3, 1 between them
+        proposal = strategy.ask(number, where, history)
+        assert proposal is not None
+        lowest = [o for o in history if o.budget == BUDGETS[0]]
+        loss = float(len(lowest)) if proposal.budget == BUDGETS[0] else 50.0
+        history.append(Observation(number, proposal.configuration, loss, proposal.budget))
+    by_rung = [[o for o in history if o.budget == b] for b in BUDGETS]
+    promoted = [o.configuration.key for o in by_rung[1] if o.number > 25]
+    assert promoted == [o.configuration.key for o in by_rung[0][3:6]], (
+        "the fourth of the first bracket before all of the third"
+    )
+    assert len({o.configuration.key for o in by_rung[2]}) == len(by_rung[2]) == 3
+
+
+def test_pooled_promotions_follow_from_lower_numbers_whatever_runs() -> None:
+    where = space(portfolio=0)
+    history = [o for _, o in play(get_strategy("bohb", 0, Settings(0, BUDGETS, lag=0)), where, 30)]
+    for lag in (0, 4):
+        strategy = get_strategy("bohb", 0, Settings(0, BUDGETS, lag=lag))
+        for number in range(9, 30):
+            before = [replace(o, loss=None) if o.number >= number - lag else o for o in history if o.number < number]
+            later = [o for o in history if o.number > number]
+            assert strategy.ask(number, where, before) == strategy.ask(number, where, [*before, *later])
+
+
 def test_where_too_few_succeeded_new_ones_take_their_place() -> None:
     where = space(portfolio=0)
     strategy = get_strategy("hyperband", 0, Settings(0, BUDGETS, lag=0))

@@ -22,7 +22,13 @@ class TabularDomain(SharedDomain):
 
     def preload(self) -> Sequence[str]:
         """What generated tabular code imports most."""
-        own = ("sklearn.discriminant_analysis", "sklearn.gaussian_process", "xgboost", "catboost", f"{__name__}.rehearsal")
+        own = (
+            "sklearn.discriminant_analysis",
+            "sklearn.gaussian_process",
+            "xgboost",
+            "catboost",
+            f"{__name__}.rehearsal",
+        )
         return (*super().preload(), *own)
 
 

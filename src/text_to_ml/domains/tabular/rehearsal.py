@@ -10,7 +10,13 @@ from tempfile import NamedTemporaryFile
 
 from catboost import CatBoost, Pool
 
-feature = {"borders": [0.5], "feature_index": 0, "flat_feature_index": 0, "has_nans": False, "nan_value_treatment": "AsIs"}
+feature = {
+    "borders": [0.5],
+    "feature_index": 0,
+    "flat_feature_index": 0,
+    "has_nans": False,
+    "nan_value_treatment": "AsIs",
+}
 split = {"border": 0.5, "float_feature_index": 0, "split_index": 0, "split_type": "FloatFeature"}
 tree = {"leaf_values": [0.0, 1.0], "leaf_weights": [1, 1], "splits": [split]}
 model = {"features_info": {"float_features": [feature]}, "oblivious_trees": [tree], "scale_and_bias": [1, [0]]}

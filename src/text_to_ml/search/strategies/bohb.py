@@ -5,9 +5,10 @@ needs d + 1 good and d + 1 bad trials on one budget. "group", the default: one d
 candidate over its own hyperparameters; so each starts as soon as its few dimensions allow, and candidates may leave or join. Where a
 candidate has too few trials, its values are drawn around the writer's defaults as often as uniformly.
 
-Three more differences of "group", each measured (`make bench-search`): it learns from all budgets at once (`joined`), for few trials
-reach the largest one, and those are the better ones, which say little of what is bad; categories are counted (`Density`); and there are no
-brackets that train every configuration in full.
+More differences of "group", each measured (`make bench-search`): promotions are pooled, for the best of nine may be worse than what
+another bracket left behind; it learns from all budgets at once (`joined`), for few trials reach the largest one, and those are the better
+ones, which say little of what is bad; categories are counted (`Density`); there are no brackets that train every configuration in full;
+and every second configuration is drawn at random, not every third, for the first models rest on few trials and small budgets.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from text_to_ml.search.strategies.density import Density, halves, truncated
 
 TOP_PERCENT = 15
 SAMPLES = 64
-RANDOM_FRACTION = 1 / 3
+RANDOM_FRACTION = {"flat": 1 / 3, "group": 1 / 2}
 AROUND_DEFAULT = 0.5
 DEFAULT_WIDTH = 0.2
 
@@ -55,7 +56,7 @@ class BOHB(Hyperband):
     name = "bohb"
 
     def __init__(self, settings: Settings, density: str = "group") -> None:
-        self.hedged = density == "flat"
+        self.hedged, self.pooled = density == "flat", density == "group"
         super().__init__(settings)
         self.density = density
         self.name = "bohb" if density == "group" else "bohb-flat"
@@ -65,7 +66,7 @@ class BOHB(Hyperband):
     ) -> Configuration | None:
         """The sample of highest l(x) / g(x) that is new and can be had."""
         random = np.random.default_rng([self.settings.seed, number])
-        if random.random() < RANDOM_FRACTION:
+        if random.random() < RANDOM_FRACTION[self.density]:
             return None
         fit: Callable[..., Model | None] = FlatModel.fit if self.density == "flat" else GroupModel.fit
         model = fit(space, seen, random)

@@ -1,8 +1,9 @@
 """Hyperband's synchronous brackets (Li et al. 2018), as BOHB runs them (Falkner et al. 2018, Algorithm 1), by pure arithmetic.
 
 Every trial number after the portfolio is a slot of a bracket: a rung, a budget, a place. Rung 0 takes new configurations; a later
-rung takes the best third of the rung before. The slots of a rung come only when `lag` further slots have passed since the rung
-before ended, the next bracket's slots stand in between; so nobody waits for a rung unless a trial is very slow.
+rung takes the best third of the rung before; or, where promotions are pooled, the best of all brackets' trials on the budget before
+that have not gone on yet. The slots of a rung come only when `lag` further slots have passed since the rung before ended, the next
+bracket's slots stand in between; so nobody waits for a rung unless a trial is very slow.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ TRIES = 20
 class Slot:
     """A place in a rung; ``sources``: trial numbers of the rung before, ``peers``: those of this rung."""
 
+    number: int
     bracket: int
     rung: int
     place: int
@@ -97,14 +99,16 @@ class Layout:
         budgets = self.budgets[bracket % self.turns :]
         sources = tuple(self._rungs[(bracket, rung - 1)]) if rung else ()
         peers = tuple(self._rungs[(bracket, rung)])
-        return Slot(bracket, rung, place, budgets[rung], budgets[rung - 1] if rung else 0.0, sources, peers)
+        return Slot(number, bracket, rung, place, budgets[rung], budgets[rung - 1] if rung else 0.0, sources, peers)
 
 
 class Hyperband:
-    """The brackets with configurations drawn at random; members with a model override `propose`. ``hedged``: as in `Layout`."""
+    """The brackets with configurations drawn at random; members with a model override `propose`. ``hedged``: as in `Layout`;
+    ``pooled``: a place in a later rung goes to the best of all brackets, not of its own."""
 
     name = "hyperband"
     hedged = True
+    pooled = False
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -129,29 +133,33 @@ class Hyperband:
         if seen is None:
             return None
         if slot.rung:
-            promoted, wait = self.promoted(slot, space, history, dropped)
+            promoted, wait = self.promoted(slot, space, history, seen, dropped)
             if wait or promoted is not None:
                 return promoted
         return self.new(number, space, seen, slot.budget, dropped)
 
     def promoted(
-        self, slot: Slot, space: SearchSpace, history: Sequence[Observation], dropped: Collection[Place]
+        self,
+        slot: Slot,
+        space: SearchSpace,
+        history: Sequence[Observation],
+        seen: Sequence[Observation],
+        dropped: Collection[Place],
     ) -> tuple[Proposal | None, bool]:
         """The configuration that has this place in the rung, None where none is left that succeeded; and whether to wait."""
-        by_number = {o.number: o for o in history}
-        ended = [o for n in slot.sources if (o := by_number.get(n)) is not None and o.loss is not None]
-        ranked: dict[str, Configuration] = {}
-        for trial in sorted(ended, key=lambda o: (o.loss, o.number)):
-            configuration = trial.configuration
-            if not trial.failed and inside(configuration, space) and not holds(configuration, dropped):
-                ranked.setdefault(configuration.key, configuration)
-        if self.settings.hurry:
-            taken = {by_number[n].configuration.key for n in slot.peers if n in by_number}
-            left = [c for key, c in ranked.items() if key not in taken]
+        hurry = self.settings.hurry
+        if self.pooled:
+            ended = [o for o in seen if o.budget == slot.before]
+            gone = {o.configuration.key for o in history if o.number < slot.number and o.budget > slot.before}
         else:
-            left = list(ranked.values())[slot.place :]
+            by_number = {o.number: o for o in history}
+            ended = [o for n in slot.sources if (o := by_number.get(n)) is not None and o.loss is not None]
+            gone = {by_number[n].configuration.key for n in slot.peers if n in by_number} if hurry else set()
+        left = [c for c in best_first(ended, space, dropped) if c.key not in gone]
+        if not (self.pooled or hurry):
+            left = left[slot.place :]
         if not left:
-            return None, self.settings.hurry and len(ended) < len(slot.sources)
+            return None, hurry and not self.pooled and len(ended) < len(slot.sources)
         return Proposal(left[0], slot.budget, "promoted", slot.before), False
 
     def new(
@@ -173,3 +181,13 @@ class Hyperband:
     ) -> Configuration | None:
         """The model's configuration, none of ``tried``; None where there is no model, or chance is to decide."""
         return None
+
+
+def best_first(ended: Sequence[Observation], space: SearchSpace, dropped: Collection[Place]) -> list[Configuration]:
+    """The configurations that succeeded and can be had, best first, equal ones once."""
+    ranked: dict[str, Configuration] = {}
+    for trial in sorted(ended, key=lambda o: (o.loss, o.number)):
+        configuration = trial.configuration
+        if not trial.failed and inside(configuration, space) and not holds(configuration, dropped):
+            ranked.setdefault(configuration.key, configuration)
+    return list(ranked.values())
