@@ -44,7 +44,8 @@ def predictions_have_the_form_of_the_task(c: PostProcessingCase) -> None:
 
 @rule(POST_PROCESSING, RULES)
 def confident_outputs_are_followed(c: PostProcessingCase) -> None:
-    """Where the outputs are certain, the predictions say the same: the certain class wins, larger values stay larger."""
+    """Where the outputs are certain, the predictions say the same: the certain class wins, larger values stay
+    larger, or equal where they are clipped."""
     post = c.new()
     if hasattr(post, "fit"):
         post.fit(c.certain, c.certain_targets)

@@ -1,7 +1,7 @@
 """The warm process: imports what jobs will need, once, then forks a supervisor for each lane that the host asks for.
 
-It only imports. A numerical operation, or a thread, before a fork hangs or crashes the forks, so a module that leaves a
-thread behind is reported, and the host starts again without it. Run as `python -m text_to_ml.sandbox.inside.warm N`,
+It only imports (a module may use what it imports, with one thread). A thread before a fork hangs or crashes the forks, so a
+module that leaves one behind is reported, and the host starts again without it. Run as `python -m text_to_ml.sandbox.inside.warm N`,
 N being the descriptor of the channel to the host.
 """
 
