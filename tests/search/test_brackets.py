@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from text_to_ml.program import SearchSpace
+from text_to_ml.program import Choice, Configuration, SearchSpace, Stage
+from text_to_ml.search.space import identity
 from text_to_ml.search.strategies import Observation, Proposal, Settings, Strategy, get_strategy
 from text_to_ml.search.strategies.brackets import Layout, sizes
 
@@ -91,6 +92,23 @@ def test_pooled_promotions_look_at_all_brackets_and_take_nobody_twice() -> None:
         "the fourth of the first bracket before all of the third"
     )
     assert len({o.configuration.key for o in by_rung[2]}) == len(by_rung[2]) == 3
+
+
+def test_what_training_found_out_makes_no_other_configuration() -> None:
+    where = space(portfolio=0)
+    strategy = get_strategy("bohb", 0, Settings(0, BUDGETS, lag=0))
+    history: list[Observation] = []
+    for number in range(30):
+        proposal = strategy.ask(number, where, history)
+        assert proposal is not None
+        model = proposal.configuration.choices[Stage.MODELING]
+        learnt = Choice(model.candidate, {**model.values, "epochs": number})
+        configuration = Configuration({**proposal.configuration.choices, Stage.MODELING: learnt})
+        history.append(Observation(number, configuration, 1.0, proposal.budget))
+    tell = identity(where)
+    for budget in BUDGETS:
+        mine = [tell(o.configuration) for o in history if o.budget == budget]
+        assert len(set(mine)) == len(mine) >= 3, f"at {budget} one was evaluated twice"
 
 
 def test_pooled_promotions_follow_from_lower_numbers_whatever_runs() -> None:

@@ -7,7 +7,7 @@ one of them. So what a trial is does not depend on when it became known that a c
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 
 from text_to_ml.program import STAGES, Candidate, Choice, Configuration, Hyperparameter, SearchSpace, Stage, Value
 from text_to_ml.scale import from_unit
@@ -50,6 +50,17 @@ def searched(space: SearchSpace, stage: Stage, dropped: Collection[Place] = ()) 
 def holds(configuration: Configuration, dropped: Collection[Place]) -> bool:
     """True where a configuration uses a dropped candidate."""
     return any((stage, choice.candidate) in dropped for stage, choice in configuration.choices.items())
+
+
+def identity(space: SearchSpace) -> Callable[[Configuration], Hashable]:
+    """What tells configurations of a space apart: candidates and hyperparameters, not what training found out beside them."""
+    names = {(c.stage, c.name): tuple(h.name for h in c.hyperparameters) for c in space.candidates}
+
+    def key(configuration: Configuration) -> Hashable:
+        chosen = [(stage, configuration.choices[stage]) for stage in STAGES]
+        return tuple((c.candidate, *(c.values.get(n) for n in names.get((s, c.candidate), ()))) for s, c in chosen)
+
+    return key
 
 
 def inside(configuration: Configuration, space: SearchSpace) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from text_to_ml.program import Configuration, SearchSpace
 from text_to_ml.search.fidelity import ETA
-from text_to_ml.search.space import Place, holds, inside, sample
+from text_to_ml.search.space import Place, holds, identity, inside, sample
 from text_to_ml.search.strategies import Observation, Proposal, Settings, known, portfolio
 
 TRIES = 20
@@ -147,15 +147,15 @@ class Hyperband:
         dropped: Collection[Place],
     ) -> tuple[Proposal | None, bool]:
         """The configuration that has this place in the rung, None where none is left that succeeded; and whether to wait."""
-        hurry = self.settings.hurry
+        hurry, key = self.settings.hurry, identity(space)
         if self.pooled:
             ended = [o for o in seen if o.budget == slot.before]
-            gone = {o.configuration.key for o in history if o.number < slot.number and o.budget > slot.before}
+            gone = {key(o.configuration) for o in history if o.number < slot.number and o.budget > slot.before}
         else:
             by_number = {o.number: o for o in history}
             ended = [o for n in slot.sources if (o := by_number.get(n)) is not None and o.loss is not None]
-            gone = {by_number[n].configuration.key for n in slot.peers if n in by_number} if hurry else set()
-        left = [c for c in best_first(ended, space, dropped) if c.key not in gone]
+            gone = {key(by_number[n].configuration) for n in slot.peers if n in by_number} if hurry else set()
+        left = [c for c in best_first(ended, space, dropped) if key(c) not in gone]
         if not (self.pooled or hurry):
             left = left[slot.place :]
         if not left:
