@@ -260,7 +260,12 @@ def run_again(source: str, desk: Desk, seconds: float) -> dict[str, Any]:
     path.write_text(source, encoding="utf-8")
     workspace = setting.task.workspace
     payload = {"program": str(path), "arguments": ["evaluate", "--json", "--workspace", str(workspace)]}
-    readable = (path, *(t.path for t in setting.task.tables))
+    task = setting.task
+    readable = (
+        path,
+        *(t.path for t in task.tables),
+        *(task.workspace / t.key for t in task.tables),
+    )  # some may be links
     entry = "text_to_ml.runtime.job:run_program"
     result = desk.box.run(Job(entry, payload, scratch, readable, fresh=True, threads=setting.threads), limits)
     if not result.passed:

@@ -102,6 +102,7 @@ class Options:
     def check(self) -> None:
         """OptionError for a value that is not allowed; nothing is sent anywhere."""
         for name, low, high in (
+            ("seed", 0, 2**32 - 1),
             ("evaluations", 1, None),
             ("workers", 1, None),
             ("candidates", 1, 20),
@@ -194,8 +195,23 @@ def begin(
         usual = understand(replace(description, metric=""), place)
         understood = replace(usual, description=description)
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", understood.name).strip("-") or "run"
-    folder = Path(out) if out is not None else Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder = run_folder(understood, None if out is None else Path(out), f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
     return understood, RunFolder.create(folder), unknown
+
+
+def run_folder(task: Task, out: Path | None, name: str) -> Path:
+    """Where a run is kept: ``out``, or runs/``name``; beside the workspace where the run's own files would lie among the task's images
+    or documents. OptionError where ``out`` does."""
+    data = [t.path for t in task.tables if t.path.is_dir()]
+    folder = out if out is not None else Path("runs") / name
+    if not any(folder.resolve().is_relative_to(d) for d in data):
+        return folder
+    beside = task.workspace.parent / "runs" / (name if out is None else out.name)
+    if out is not None:
+        raise OptionError(
+            f"--out {out}: lies among the task's data in {data[0]}. Give a folder outside, such as {beside}."
+        )
+    return beside
 
 
 def record_start(store: RunFolder, task: Task, options: Options) -> None:

@@ -45,9 +45,10 @@ def closing(run: Run) -> list[str]:
         *(members(run) or parts(best)),
     ]
     program = str(data["program"])
+    took = "" if data["seconds"] is None else f", {data['seconds']:.0f} s"
     lines += [
         "",
-        f"{data['trials']} trials, {data['verified']} modules, {data['seconds']:.0f} s. Your program:",
+        f"{data['trials']} trials, {data['verified']} modules{took}. Your program:",
         f"  {program}",
         f"  python {program} predict \\",
         f"      --workspace {run.started['workspace']} \\",

@@ -169,8 +169,15 @@ def join_parts(frames: list[pd.DataFrame], codes: list[np.ndarray], parts: list[
     times = None
     if first is not None and split.time:
         column = first[split.time]
-        times = (column if column.dtype.kind in "if" else pd.to_datetime(column, errors="coerce")).rank().to_numpy()
+        times = (column if column.dtype.kind in "if" else moments(column)).rank().to_numpy()
     return Labelled(samples, targets, part, groups, times)
+
+
+def moments(column: pd.Series) -> pd.Series:
+    """Dates of any form and time zone; 31.12.2020 and 31/12/2020 have the day first."""
+    texts = column.astype("str")
+    day_first = bool(texts.str.match(r"\s*(\d{1,2}\.\d{1,2}\.\d|(1[3-9]|2\d|3[01])[/-]\d{1,2}[/-]\d)").any())
+    return pd.to_datetime(column, errors="coerce", format="mixed", dayfirst=day_first, utc=True)
 
 
 def searchable(w: Workflow, data: Labelled) -> tuple[np.ndarray, np.ndarray]:

@@ -79,7 +79,7 @@ def read_text(path: Path) -> str:
     data = path.read_bytes()
     if b"\0" in data:
         raise TaskError(f"{path}: is not a text file. Give the task's description, not its data.")
-    return data.decode("latin-1")
+    return data.decode("latin-1").replace("\r\n", "\n")
 
 
 def parse(text: str, name: str, source: Path | None) -> Description:

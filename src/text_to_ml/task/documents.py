@@ -51,7 +51,10 @@ def write_documents(frame: pd.DataFrame, folder: Path, options: Mapping[str, Any
         path = place / (str(row[options.get("name", NAME)]) + (".txt" if options.get("stem") else ""))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(
-            "" if row[TEXT] is None else str(row[TEXT]), encoding=options.get("encoding", "utf-8"), newline=""
+            "" if row[TEXT] is None else str(row[TEXT]),
+            encoding=options.get("encoding", "utf-8"),
+            errors="replace",
+            newline="",
         )
 
 
@@ -100,12 +103,14 @@ def _encoding(folder: Path) -> str:
     counts: dict[str, int] = {}
     for path in sorted(folder.rglob("*.txt"))[:400]:
         data = path.read_bytes()[: 1 << 16]
-        found = find_encoding(path, data, None) if data else "utf-8"
+        if data.isascii() and b"\0" not in data:
+            continue
+        found = find_encoding(path, data, None)
         counts[found] = counts.get(found, 0) + 1
     odd = [e for e in counts if e not in ("utf-8", "utf-8-sig")]
     if not odd:
         return "utf-8-sig" if counts.get("utf-8-sig") else "utf-8"
-    if "utf-16" in odd and len(counts) > 1:
+    if len(counts) > 1:
         raise DataError(
             f"{folder}: its files are in several encodings ({', '.join(sorted(counts))}). Save them as UTF-8."
         )

@@ -25,6 +25,8 @@ def explain(task: Task) -> list[str]:
         ("target", ", ".join(task.targets) + " — " + target_summary(task)),
         ("metric", f"{metric.name} ({better}), scored on {task.form}"),
     ]
+    if task.category is Category.BINARY:
+        facts.append(("positive", f"{task.classes[1]} (another: 'positive: {task.classes[0]}' in the front matter)"))
     facts += picture_facts(task)
     for table in task.tables:
         if table.reader.function.startswith("image_"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from text_to_ml.errors import AmbiguousTaskError, DataError, did_you_mean
 from text_to_ml.task.documents import LABEL, document_folders, document_reader, names_column
+from text_to_ml.task.places import PREDICTIONS, own_files
 from text_to_ml.task.profile import profile_table
 from text_to_ml.task.reading import LABELS, ONE_COLUMN, duplicate_names, find_reader, is_table, read_table
 from text_to_ml.values import Description, Pictures, Reader, Table
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 FILE_NAME = re.compile(
     r"[\w][\w./ -]*?\.(?:csv|tsv|txt|text|src|tgt|source|target|dat|data|parquet|pq|xlsx|xls|jsonl|ndjson|json)(?:\.(?:gz|zip|bz2|xz))?\b"
 )
+
+
+SUBMISSION = re.compile(r"sample[ _-]?submission", re.IGNORECASE)
+"""The form of an answer, as competitions give it; it holds no targets."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,14 @@ def named_files(description: Description, workspace: Path, folders: Iterable[str
     text = "\n".join(
         t for t in (description.files, description.input_data, str(description.options.get("files", ""))) if t
     )
-    every = sorted(p.relative_to(workspace).as_posix() for p in workspace.rglob("*") if p.is_file() and is_table(p))
+    own = [p for p in own_files(workspace) if is_table(p)]
+    if (workspace / PREDICTIONS).is_file() and PREDICTIONS in text:
+        own.append(workspace / PREDICTIONS)
+    every = sorted(p.relative_to(workspace).as_posix() for p in own)
     here = [k for k in every if not (k.endswith(".txt") and k.startswith(inside))]
     named: list[str] = []
     lost: list[str] = []
-    for match in FILE_NAME.findall(text):
+    for match in FILE_NAME.findall(re.sub(r"\w+://\S+", " ", text)):
         name = match.strip().lstrip("./")
         tail = name.split(" ")[-1]
         found = [k for k in here if k in (name, tail) or k.endswith(("/" + name, "/" + tail))]
@@ -119,7 +127,7 @@ def find_files(description: Description, workspace: Path, texts: bool = False) -
         reads, roles, "validation", r"(^|[^a-z])valid(ation)?([^a-z]|$)|(^|[^a-z])(val|dev)([^a-z]|$)"
     )
     test = _by_role(reads, roles, "test", r"(^|[^a-z])test([^a-z]|$)")
-    rest = [r for r in reads if r is not validation and r is not test and "sample_submission" not in r.key.casefold()]
+    rest = [r for r in reads if r is not validation and r is not test and not SUBMISSION.search(r.key)]
     if test is None and (without := _without_targets(rest)) is not None:
         test, rest = without, [r for r in rest if r is not without]
     if not rest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +62,12 @@ def name_images(
             tables.append(profile_table(read_named(table.path, wrapped), table.key, table.path, table.role, whole))
         else:
             tables.append(table)
-    folder = Path(options.pop("folder"))
+    others = [t for t in found.tables if t.role in ("validation", "test") and column in [c.name for c in t.columns]]
+    more = [place(read_table(t.path, reader)[column], workspace, paths, column, reader)[2]["equal"] for t in others]
+    folder = the_one([options.pop("equal"), *more], [main.key, *(t.key for t in others)], said) or Path(
+        options["folder"]
+    )
+    del options["folder"]
     key = folder.relative_to(workspace).as_posix()
     images = Table(key, folder.resolve(), "images", Reader("image_files", options), len(paths), ())
     frame = read_named(main.path, wrapped)
@@ -76,6 +82,26 @@ def readers(table: Table, column: str) -> list[Reader]:
     return [table.reader, Reader("read_csv", {**table.reader.options, "dtype": {column: "str"}})]
 
 
+def the_one(equal: Sequence[Sequence[str]], keys: Sequence[str], said: str) -> Path | None:
+    """Where the images of a table lie in several folders alike, the one that its name or the text ``said`` speaks of; None where they
+    lie in one. DataError where that is not clear, or where it is so of other tables too. ``equal``: folders for each of the tables
+    ``keys``, the main one first."""
+    folders = list(dict.fromkeys(Path(f) for some in equal if len(some) > 1 for f in some))
+    if len(folders) < 2:
+        return None
+    fit = [f for f in folders if f.name.casefold() in Path(keys[0]).stem.casefold()]
+    fit = fit or [
+        f for f in folders if re.search(rf"\b{re.escape(f.name)}/|folder \W?{re.escape(f.name)}\b", said, re.I)
+    ]
+    if len(fit) == 1 and not any(len(some) > 1 for some in equal[1:]):
+        return fit[0]
+    names = " and ".join(f"{f.name}/" for f in folders[:3])
+    cure = f"Name them with their folders in {' and '.join(keys)}, such as {folders[-1].name}/NAME."
+    if len(keys) == 1:
+        cure = f"Say which in the front matter, such as 'images: {folders[-1].name}'."
+    raise DataError(f"{keys[0]}: images of the same names lie in {names}. {cure}")
+
+
 def place(
     names: pd.Series[Any], workspace: Path, paths: Sequence[Path], column: str, reader: Reader
 ) -> tuple[float, Reader, dict[str, Any]]:
@@ -87,20 +113,22 @@ def place(
     folders = {""} | {
         f"{q.as_posix()}/" for p in paths for q in p.relative_to(workspace).parents if q.as_posix() != "."
     }
-    options: dict[str, Any] = {"column": column, "suffix": "", "deep": False, "folder": str(workspace)}
+    options: dict[str, Any] = {"column": column, "suffix": "", "deep": False, "folder": str(workspace), "equal": []}
     best = 0.0
     for prefix in sorted(folders, key=lambda f: (-f.count("/"), f)):
         for suffix in suffixes:
             share = sum(f"{prefix}{n}{suffix}" in there for n in some) / max(1, len(some))
             if share > best:
                 best = share
-                options |= {"suffix": suffix, "folder": str(workspace / prefix)}
+                options |= {"suffix": suffix, "folder": str(workspace / prefix), "equal": []}
+            if share == best > 0:
+                options["equal"].append(str(workspace / prefix))
     known = {k for p in paths for k in (p.name, p.stem)}
     anywhere = sum(n in known or Path(n).name in known for n in some) / max(1, len(some))
     if anywhere > best + 0.02:
         common = {p.parent for p in paths}
         folder = workspace if len(common) > 1 else common.pop()
-        return anywhere, reader, {"column": column, "suffix": "", "deep": True, "folder": str(folder)}
+        return anywhere, reader, {"column": column, "suffix": "", "deep": True, "folder": str(folder), "equal": []}
     return best, reader, options
 
 

@@ -20,6 +20,7 @@ from text_to_ml.task.image_frames import LABEL, NAME, image_paths, labels_in, na
 from text_to_ml.task.image_tables import name_images, readable_rows
 from text_to_ml.task.pickles import looks_like_pickle, read_batch
 from text_to_ml.task.pictures import look_at, pictures_of
+from text_to_ml.task.places import own_files
 from text_to_ml.task.profile import profile_table
 from text_to_ml.task.reading import is_table
 from text_to_ml.task.targets import TARGET_NAMES, given_targets, in_text
@@ -86,7 +87,7 @@ def find_images(description: Description, workspace: Path) -> Found:
 
 def find_table(description: Description, workspace: Path) -> Found | None:
     """Tables whose one column names images; None where no table does."""
-    tables = [p for p in workspace.rglob("*") if p.is_file() and is_table(p)]
+    tables = [p for p in own_files(workspace) if is_table(p)]
     if not tables or "pattern" in description.options:
         return None
     paths = image_paths(folder_of(description, workspace) or workspace)
@@ -150,7 +151,7 @@ def find_pickles(description: Description, workspace: Path) -> Found | None:
     """Pickles that hold images: training ones (the first is the main one), validation, test; None where there are none."""
     parts: dict[str, list[Part]] = {"samples": [], "validation": [], "test": []}
     named = {path: role for role, path in named_parts(description, workspace).items()}
-    for path in sorted(p for p in workspace.rglob("*") if p.is_file() and not p.name.startswith(".")):
+    for path in own_files(workspace):
         if not looks_like_pickle(path):
             continue
         batch = read_batch(path)

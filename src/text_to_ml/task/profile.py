@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from text_to_ml.values import Column, Reader, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 EXAMPLES = 5
+DAY_FIRST = r"\s*(1[3-9]|2\d|3[01])[./-]\d{1,2}[./-]\d"
+"""Dates that say that the day comes before the month."""
 SAMPLE = 20_000
 BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"})
 
@@ -27,7 +31,9 @@ def profile_column(series: pd.Series[Any], name: str) -> Column:
     present = series.dropna()
     if not len(present):
         return Column(name, "empty", missing)
-    nested = present.dtype.kind == "O" and bool(present.map(lambda v: isinstance(v, (list, dict))).any())
+    nested = present.dtype.kind == "O" and bool(
+        present.map(lambda v: isinstance(v, (list, tuple, set, dict, np.ndarray))).any()
+    )
     present = present.map(str) if nested else present
     distinct = int(present.nunique())
     examples = tuple(str(v)[:80] for v in present.drop_duplicates().head(EXAMPLES))
@@ -35,6 +41,9 @@ def profile_column(series: pd.Series[Any], name: str) -> Column:
     kind = "nested" if nested else kind_of(present, name, distinct, len(series))
     if present.dtype.kind in "iufb" and kind != "boolean":
         low, high = float(present.min()), float(present.max())
+    if kind == "date":  # one that tells the order of day and month comes first
+        telling = present.astype(str)[present.astype(str).str.match(DAY_FIRST)].head(1)
+        examples = tuple(dict.fromkeys((*telling.str[:80], *examples)))[:EXAMPLES]
     if distinct == 1 and missing == 0:
         kind = "constant"
     words = float(present.astype(str).iloc[:SAMPLE].str.count(r"\S+").mean()) if kind in ("text", "category") else 0.0

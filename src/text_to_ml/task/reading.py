@@ -7,6 +7,7 @@ differ from pandas' defaults. Nothing is guessed twice: `read_table` is exactly 
 from __future__ import annotations
 
 import ast
+import codecs
 import csv
 import inspect
 import io
@@ -83,8 +84,10 @@ def find_reader(path: Path, options: Mapping[str, Any] | None = None) -> Reader:
     if name.endswith((".xlsx", ".xls")):
         return Reader("read_excel")
     if re.search(r"\.(json|jsonl|ndjson)(\.|$)", name):
-        head = sample(path)[:1]
-        return Reader("read_json", {} if head == b"[" else {"lines": True})
+        marked = (data := sample(path)).startswith(codecs.BOM_UTF8)
+        head = data.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+        found: dict[str, Any] = {} if head == b"[" else {"lines": True}
+        return Reader("read_json", found | ({"encoding": "utf-8-sig"} if marked else {}))
     data = sample(path)
     return lines_reader(path, data, given) or csv_reader(path, data, given)
 
@@ -117,6 +120,12 @@ def sample(path: Path) -> bytes:
 def find_encoding(path: Path, data: bytes, given: str | None) -> str:
     """utf-8, utf-8-sig, utf-16 or cp1252/latin-1; DataError for binary data."""
     if given:
+        try:
+            codecs.lookup(given)
+        except LookupError:
+            raise DataError(
+                f"encoding {given!r}: is not known. Give utf-8, utf-16, latin-1, cp1252 or the like."
+            ) from None
         return given
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
@@ -210,6 +219,9 @@ def csv_reader(path: Path, data: bytes, given: Mapping[str, Any]) -> Reader:
     if not has_header(rows, given.get("header")):
         options["header"] = None
         options["names"] = [f"column_{i + 1}" for i in range(max(len(row) for row in rows[:200]))]
+    widths = [len(row) for row in rows[1:]]
+    if widths and min(widths) == max(widths) == len(rows[0]) + 1 and not any(row[-1].strip() for row in rows[1:]):
+        options["index_col"] = False  # every line but the header ends with a separator
     decimals = [cell for row in rows[1:] for cell in row if re.fullmatch(r"\s*-?\d{1,12},\d+\s*", cell)]
     if separator != "," and decimals and not any(re.fullmatch(r"\s*-?\d+\.\d+\s*", c) for row in rows[1:] for c in row):
         options["decimal"] = ","
@@ -303,6 +315,8 @@ def read_table(path: Path, reader: Reader, rows: int | None = None) -> pd.DataFr
     except Exception as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise DataError(f"{path}: cannot be read as a table by pandas.{reader.function} ({reason}).") from error
+    if plain == "read_parquet":
+        frame = frame.reset_index(drop=not any(frame.index.names))
     if rows is not None:
         frame = frame.head(rows)
     if not len(frame):

@@ -17,6 +17,7 @@ from text_to_ml.task.documents import document_folders
 from text_to_ml.task.files import Found, find_files
 from text_to_ml.task.image_frames import NAME, name_column
 from text_to_ml.task.images import find_images, has_images
+from text_to_ml.task.places import own_files
 from text_to_ml.task.profile import are_numbers
 from text_to_ml.task.reading import is_table
 from text_to_ml.task.tags import with_tags
@@ -67,6 +68,11 @@ def understand(description: Description, workspace: Path) -> Task:
     ids = ids_of(description, found, targets)
     text = whole_text(description)
     group, time = column_option(description, "group", found), column_option(description, "time", found)
+    for option, columns in (("group", [group]), ("time", [time]), ("id", ids)):
+        if both := set(columns) & set(targets):
+            raise TaskError(
+                f"{option}: {both.pop()!r} is the target, which is not known for new rows. Name another column."
+            )
     if classes:
         counts = frame[targets[0]].map(str).value_counts()
         rare = [str(c) for c in counts[counts < 2].index]
@@ -119,7 +125,7 @@ def domain_of(description: Description, workspace: Path) -> Domain:
         return Domain.TABULAR
     if has_images(workspace):
         return Domain.VISION
-    tables = [p for p in workspace.rglob("*") if p.is_file() and is_table(p) and p.suffix != ".txt"]
+    tables = [p for p in own_files(workspace) if is_table(p) and p.suffix != ".txt"]
     return Domain.TEXT if not tables and document_folders(workspace) else Domain.TABULAR
 
 
@@ -197,6 +203,8 @@ def classes_of(description: Description, category: Category, column: pd.Series[A
         labels = sorted(labels, key=str)
     if all(isinstance(v, float) and v == int(v) for v in labels):
         labels = [int(v) for v in labels]
+    if len(labels) > 2:
+        labels = in_stated_order(labels, whole_text(description))
     given = description.options.get("positive")
     if len(labels) == 2:
         words = [str(v).casefold() for v in labels]
@@ -207,6 +215,17 @@ def classes_of(description: Description, category: Category, column: pd.Series[A
         )
         labels = labels[::-1] if first else labels
     return tuple(labels)
+
+
+def in_stated_order(labels: list[Any], text: str) -> list[Any]:
+    """The labels in the order that a text states as low < medium < high; as they are where it states none."""
+    for line in text.splitlines():
+        parts = [part.split() for part in re.sub(r"[^\w<. -]", " ", line).split("<")]
+        words = [p[-1] if i == 0 else p[0] for i, p in enumerate(parts) if p]
+        stated = [label for word in words for label in labels if str(label).casefold() == word.casefold().rstrip(".")]
+        if len(stated) == len(labels) == len(set(map(str, stated))):
+            return stated
+    return labels
 
 
 def numbers_as_text(column: pd.Series[Any]) -> str:

@@ -27,10 +27,10 @@ def loading(task: Task) -> dict[str, Any]:
 
 
 def date_options(columns: list[Column]) -> str:
-    """Keyword arguments for reading dates; day first where the examples are 31.12.2020 or 31/12/2020."""
+    """Keyword arguments for reading dates, of any time zone; day first where the examples are 31.12.2020 or 31/12/2020."""
     examples = [e for c in columns for e in c.examples]
     day_first = any(re.match(r"\d{1,2}\.\d{1,2}\.\d{4}|(1[3-9]|2\d|3[01])[/-]\d", e) for e in examples)
-    return ', format="mixed"' + (", dayfirst=True" if day_first else "") if columns else ""
+    return ', format="mixed", utc=True' + (", dayfirst=True" if day_first else "") if columns else ""
 
 
 def literal(value: Any) -> str:

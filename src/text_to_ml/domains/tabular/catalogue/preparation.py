@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,6 +142,7 @@ def context(task: Task, candidate: Candidate) -> dict[str, Any]:
         **loading(task),
         "time": literal(dates[0]) if task.entity is not None and dates else "",
         "date_options": date_options([c for c in columns if c.kind == "date"]),
+        "clock": any(re.search(r"\d:\d\d", e) and "00:00:00" not in e for c in columns if c.kind == "date" for e in c.examples),
         "arguments": ", ".join(f"{h.name}={h.default!r}" for h in candidate.hyperparameters),
         "names": [h.name for h in candidate.hyperparameters],
         "multiclass": task.category is Category.MULTICLASS,
