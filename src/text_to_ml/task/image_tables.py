@@ -89,7 +89,8 @@ def the_one(equal: Sequence[Sequence[str]], keys: Sequence[str], said: str) -> P
     folders = list(dict.fromkeys(Path(f) for some in equal if len(some) > 1 for f in some))
     if len(folders) < 2:
         return None
-    fit = [f for f in folders if f.name.casefold() in Path(keys[0]).stem.casefold()]
+    words = re.split(r"[\W_]+", Path(keys[0]).stem.casefold())
+    fit = [f for f in folders if f.name.casefold() in words]
     fit = fit or [
         f for f in folders if re.search(rf"\b{re.escape(f.name)}/|folder \W?{re.escape(f.name)}\b", said, re.I)
     ]
