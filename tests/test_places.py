@@ -141,3 +141,20 @@ def test_documents_in_several_encodings_are_refused_but_ascii_ones_fit_all(tmp_p
     for path in (tmp_path / "good").iterdir():
         path.write_text("plain")
     assert check(tmp_path).tables[0].reader.options["encoding"] == "cp1252"
+
+
+def test_none_among_words_is_a_class_and_among_numbers_a_missing_value(tmp_path: Path) -> None:
+    frame = houses().assign(disorder=["None", "None", "Apnea", "Insomnia"] * 10)
+    text = five("disorder: None, Apnea or Insomnia")
+    assert check(workspace(tmp_path, text, data=frame)).classes == ("Apnea", "Insomnia", "None")
+    frame["rooms"] = frame["rooms"].astype(object).where(frame.index % 7 != 0, "None")
+    columns = {
+        c.name: c for c in check(workspace(tmp_path, PRICE, data=frame[["rooms", "town", "price"]])).tables[0].columns
+    }
+    assert columns["rooms"].kind in ("number", "integer") and columns["rooms"].missing == 6
+
+
+def test_a_year_that_counts_up_is_a_feature(tmp_path: Path) -> None:
+    frame = houses().assign(year=range(1980, 2020), plot=range(40))
+    task = check(workspace(tmp_path, PRICE, data=frame))
+    assert "year" in {c.name for c in task.features} and task.ids == ("plot",)

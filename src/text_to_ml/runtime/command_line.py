@@ -170,7 +170,12 @@ def predict_file(
     if not arguments.model.exists():
         print(f"{arguments.model}: no model yet, training first", file=sys.stderr)
         train(w, fit, arguments.workspace, arguments.model, commands)
-    model = joblib.load(arguments.model)
+    try:
+        model = joblib.load(arguments.model)
+    except Exception as error:  # whatever a file that is none, or another program's, makes pickle raise
+        raise UsageError(
+            f"{arguments.model}: is no model of this program ({error}). Train it first: the command train."
+        ) from None
     samples, predictions = commands.answer(w, predict, model, arguments.input, arguments.workspace)
     predictions_frame(w, samples, predictions).to_csv(arguments.output, index=False)
     print(f"{len(predictions)} predictions written to {arguments.output}")

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EXAMPLES = 5
+COUNTED = ("year", "age", "jahr", "année", "año")
+"""Names of numbers that mean something, also where they go up by one from row to row."""
 DAY_FIRST = r"\s*(1[3-9]|2\d|3[01])[./-]\d{1,2}[./-]\d"
 """Dates that say that the day comes before the month."""
 SAMPLE = 20_000
@@ -106,7 +108,7 @@ def looks_like_identifier(present: pd.Series[Any], name: str, distinct: int, row
     """True for a column that only numbers or names the rows."""
     import re
 
-    if distinct < len(present) or len(present) < rows or rows < 5:
+    if distinct < len(present) or len(present) < rows or rows < 5 or name.strip().casefold() in COUNTED:
         return False
     words = re.findall(r"[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]+", name)
     named = bool({w.casefold() for w in words} & {"id", "ids", "uuid", "guid", "key", "index", "identifier", "unnamed"})

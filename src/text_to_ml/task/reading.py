@@ -30,6 +30,8 @@ SUFFIXES = (
     ".source", ".target",
 )  # fmt: skip
 MISSING = ("?", "-", "--", ".", "missing", "unknown?")
+BLANK = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "#N/A")
+"""Missing values where "None" is none."""
 SAMPLE_BYTES = 1 << 20
 PACKED = (".gz", ".zip", ".bz2", ".xz")
 PLAIN = (".txt", ".text", ".src", ".tgt", ".source", ".target")
@@ -225,12 +227,26 @@ def csv_reader(path: Path, data: bytes, given: Mapping[str, Any]) -> Reader:
     decimals = [cell for row in rows[1:] for cell in row if re.fullmatch(r"\s*-?\d{1,12},\d+\s*", cell)]
     if separator != "," and decimals and not any(re.fullmatch(r"\s*-?\d+\.\d+\s*", c) for row in rows[1:] for c in row):
         options["decimal"] = ","
+    if none_is_a_word(rows):
+        options |= {"keep_default_na": False, "na_values": list(BLANK)}
     markers = sorted({c.strip() for row in rows[1:] for c in row} & set(MISSING))
     if markers:
-        options["na_values"] = markers
+        options["na_values"] = [*options.get("na_values", ()), *markers]
     if separator in (",", ";", "|", "\t") and any(cell != cell.lstrip() for row in rows[:50] for cell in row):
         options["skipinitialspace"] = True
     return Reader("read_csv", options)
+
+
+def none_is_a_word(rows: list[list[str]]) -> bool:
+    """True where "None" stands in columns of words only, never beside numbers: there it is a word, not a missing value."""
+    found = False
+    for column in zip(*rows[1:], strict=False):
+        if "None" in column:
+            others = [cell for cell in column if cell not in ("None", *BLANK)]
+            if not others or any(number_like(cell) for cell in others):
+                return False
+            found = True
+    return found
 
 
 def find_separator(text: str) -> str:
