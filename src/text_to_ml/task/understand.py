@@ -6,7 +6,7 @@ What is ambiguous is asked for in an error that names the candidates and the lin
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,7 @@ def understand(description: Description, workspace: Path) -> Task:
     options = {**options, **numbers_of(description.options.get("metric_options"))}
     check_fits(get_metric(metric, **options) if not metric.endswith(".py") else load_metric(Path(metric)), category)
     entity = found.entity
+    notes += unused_of(found, targets)
     rows = int(frame[entity].nunique()) if entity is not None else len(frame)
     if rows < 4:
         raise DataError(
@@ -68,11 +69,7 @@ def understand(description: Description, workspace: Path) -> Task:
     ids = ids_of(description, found, targets)
     text = whole_text(description)
     group, time = column_option(description, "group", found), column_option(description, "time", found)
-    for option, columns in (("group", [group]), ("time", [time]), ("id", ids)):
-        if both := set(columns) & set(targets):
-            raise TaskError(
-                f"{option}: {both.pop()!r} is the target, which is not known for new rows. Name another column."
-            )
+    check_roles(targets, group=[group], time=[time], id=ids)
     if classes:
         counts = frame[targets[0]].map(str).value_counts()
         rare = [str(c) for c in counts[counts < 2].index]
@@ -92,6 +89,25 @@ def understand(description: Description, workspace: Path) -> Task:
         description.name, description, workspace.resolve(), domain, category, found.tables, targets, classes, metric, form,
         options, entity, ids, group, time, rows, tuple(notes), found.pictures,
     )  # fmt: skip
+
+
+def unused_of(found: Found, targets: Sequence[str]) -> list[str]:
+    """A note on columns that stand beside targets in a table of their own."""
+    if found.labels is None:
+        return []
+    beside = [str(c) for c in found.labels.columns if str(c) not in (*targets, str(found.entity))]
+    key = next(t.key for t in found.tables if t.role == "labels")
+    cure = f"Join them to {found.tables[0].key} to use them."
+    return [f"{', '.join(beside[:6])} in {key}: not used; only targets are read there. {cure}"] if beside else []
+
+
+def check_roles(targets: Sequence[str], **columns: Iterable[str | None]) -> None:
+    """TaskError for a target that has another part too."""
+    for option, names in columns.items():
+        if both := set(names) & set(targets):
+            raise TaskError(
+                f"{option}: {both.pop()!r} is the target, which is not known for new rows. Name another column."
+            )
 
 
 def form_of(metric: str, options: Mapping[str, Any]) -> Form:
